@@ -1,0 +1,11 @@
+//! Tells the linker where the program will look for the prebuilt DuckDB library: beside itself first, then where it was
+//! built against.
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
+    println!("cargo:rerun-if-changed=migrations");
+    if let Ok(folder) = std::env::var("DUCKDB_LIB_DIR") {
+        let folder = std::fs::canonicalize(&folder).map_or(folder, |path| path.display().to_string());
+        println!("cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN:$ORIGIN/lib:{folder}");
+    }
+}

@@ -1,0 +1,5 @@
+//! A turn of the talk: a mind and its tools, and the guards around them.
+
+pub mod builtin;
+pub mod model;
+pub mod tool;

@@ -1,0 +1,8 @@
+//! Addresses of the real servers that `scripts/servers` started.
+
+/// The administrative database of the test server.
+#[expect(clippy::disallowed_methods, reason = "the test script passes addresses in the environment")]
+pub(crate) fn postgres_url() -> String {
+    std::env::var("TOWPATH_TEST_POSTGRES")
+        .expect("TOWPATH_TEST_POSTGRES is set by scripts/servers; run the tests by `make test`")
+}
