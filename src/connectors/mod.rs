@@ -3,6 +3,7 @@
 
 pub mod contract;
 pub mod duckdb;
+mod evaluate;
 mod error;
 pub mod files;
 pub mod filter;
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use evaluate::evaluate;
 pub use error::{ConnectorError, ErrorKind};
 pub use item::{
     Batch, Change, Cursor, End, Epoch, Item, ItemStream, NullCursor, Operation, ReadMode, ReadRequest, RejectedRow,
