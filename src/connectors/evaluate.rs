@@ -29,8 +29,10 @@ pub fn evaluate(filter: &Filter, batch: &RecordBatch) -> Result<BooleanArray, Co
         Filter::Compare { left: Operand::Column(left), op, right: Operand::Column(right) } => {
             columns(batch, left, *op, right)?
         }
-        Filter::Compare { left: Operand::Literal(_), right: Operand::Literal(_), .. } => {
-            return Err(unsupported("A filter compares two constants; one side must be a column."));
+        Filter::Compare { left: Operand::Literal(left), op, right: Operand::Literal(right) } => {
+            let order = literal_order(left, right)
+                .ok_or_else(|| unsupported("The filter compares two constants of different types."))?;
+            constant(batch, holds(*op, order))
         }
         Filter::In { column, values, negated } => {
             let mut found = constant(batch, false);
@@ -120,6 +122,41 @@ fn apply(left: &dyn Datum, op: Comparison, right: &dyn Datum) -> Result<BooleanA
     .map_err(broken)
 }
 
+fn holds(op: Comparison, order: Ordering) -> bool {
+    match op {
+        Comparison::Equal | Comparison::NotDistinctFrom => order.is_eq(),
+        Comparison::NotEqual | Comparison::DistinctFrom => order.is_ne(),
+        Comparison::Less => order.is_lt(),
+        Comparison::LessOrEqual => order.is_le(),
+        Comparison::Greater => order.is_gt(),
+        Comparison::GreaterOrEqual => order.is_ge(),
+    }
+}
+
+fn literal_order(left: &Literal, right: &Literal) -> Option<Ordering> {
+    Some(match (left, right) {
+        (Literal::Number(left), Literal::Number(right)) => number_order(left, right),
+        (Literal::Text(left), Literal::Text(right)) => left.as_bytes().cmp(right.as_bytes()),
+        (Literal::Boolean(left), Literal::Boolean(right)) => left.cmp(right),
+        (Literal::Date(_) | Literal::Timestamp(_), Literal::Date(_) | Literal::Timestamp(_)) => {
+            instant(left)?.cmp(&instant(right)?)
+        }
+        _ => return None,
+    })
+}
+
+/// A date or time constant as an instant; without a zone it is taken as UTC.
+fn instant(value: &Literal) -> Option<DateTime<Utc>> {
+    match value {
+        Literal::Date(text) => Some(text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0)?.and_utc()),
+        Literal::Timestamp(text) => match DateTime::parse_from_rfc3339(text) {
+            Ok(at) => Some(at.to_utc()),
+            Err(_) => Some(text.replace(' ', "T").parse::<NaiveDateTime>().ok()?.and_utc()),
+        },
+        _ => None,
+    }
+}
+
 /// Compares row by row with a function that knows the order.
 fn ordered(values: &ArrayRef, op: Comparison, order: impl Fn(usize) -> Ordering) -> BooleanArray {
     (0..values.len())
@@ -131,15 +168,7 @@ fn ordered(values: &ArrayRef, op: Comparison, order: impl Fn(usize) -> Ordering)
                     _ => None,
                 };
             }
-            let order = order(row);
-            Some(match op {
-                Comparison::Equal | Comparison::NotDistinctFrom => order.is_eq(),
-                Comparison::NotEqual | Comparison::DistinctFrom => order.is_ne(),
-                Comparison::Less => order.is_lt(),
-                Comparison::LessOrEqual => order.is_le(),
-                Comparison::Greater => order.is_gt(),
-                Comparison::GreaterOrEqual => order.is_ge(),
-            })
+            Some(holds(op, order(row)))
         })
         .collect()
 }
@@ -192,14 +221,7 @@ fn literal(batch: &RecordBatch, column: &str, op: Comparison, value: &Literal) -
 
 /// A timestamp column against a literal, exact even where the literal is finer than the column.
 fn moment(values: &ArrayRef, op: Comparison, value: &Literal) -> Option<BooleanArray> {
-    let at: DateTime<Utc> = match value {
-        Literal::Date(text) => text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0)?.and_utc(),
-        Literal::Timestamp(text) => match DateTime::parse_from_rfc3339(text) {
-            Ok(at) => at.to_utc(),
-            Err(_) => text.replace(' ', "T").parse::<NaiveDateTime>().ok()?.and_utc(),
-        },
-        _ => return None,
-    };
+    let at = instant(value)?;
     let DataType::Timestamp(unit, _) = values.data_type() else { return None };
     let per_second: i128 = match unit {
         TimeUnit::Second => 1,

@@ -89,11 +89,13 @@ impl<R: BufRead> Records<R> {
                 }
             }
             state = parse_line(record, start, state, self.delimiter);
-            if state != State::Quoted {
+            // A row that goes wrong after its first line most likely began with a quote that was never meant to span lines.
+            let astray = record.fault.is_some() && lines > 1;
+            if state != State::Quoted && !astray {
                 self.line += lines;
                 return Ok(true);
             }
-            if record.raw.len() > ROW_LIMIT {
+            if astray || record.raw.len() > ROW_LIMIT {
                 self.give_back(record, first_line_end);
                 return Ok(true);
             }
@@ -163,7 +165,12 @@ fn parse_line(record: &mut Record, start: usize, mut state: State, delimiter: u8
 /// Writes one field so that [`Records`] reads the same: `None` is an unquoted empty field.
 pub(super) fn write_field(to: &mut Vec<u8>, value: Option<&str>) {
     let Some(value) = value else { return };
-    if value.is_empty() || value.contains(['"', ',', '\n', '\r']) || value.starts_with(' ') || value.ends_with(' ') {
+    if value.is_empty()
+        || value.contains(['"', ',', '\n', '\r'])
+        || value.starts_with(' ')
+        || value.ends_with(' ')
+        || value.starts_with('\u{feff}')
+    {
         to.push(b'"');
         for byte in value.bytes() {
             if byte == b'"' {

@@ -217,6 +217,9 @@ fn send_back(
                     }
                 };
                 let records = batch.project(&(0..columns.len()).collect::<Vec<_>>()).map_err(bug)?;
+                if records.num_rows() == 0 {
+                    return Ok(());
+                }
                 rows += records.num_rows() as u64;
                 send(Item::Batch(Batch::rows(records)))
             }

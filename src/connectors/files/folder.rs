@@ -31,8 +31,14 @@ pub(super) fn of_target(root: &Path, target: &TargetName) -> Result<PathBuf, Con
 /// Where a replacement grows until it is complete, beside the target's folder.
 pub(super) fn staging(target: &Path, state_key: &str) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let digest = hex::encode(Sha256::digest(state_key.as_bytes()));
-    target.with_file_name(format!("_towpath_staging_{name}_{}", digest.get(..12).unwrap_or_default()))
+    target.with_file_name(format!("_towpath_staging_{name}_{}", short_digest(state_key)))
+}
+
+/// Tells state keys apart in file names.
+pub(super) fn short_digest(state_key: &str) -> String {
+    let mut digest = hex::encode(Sha256::digest(state_key.as_bytes()));
+    digest.truncate(12);
+    digest
 }
 
 pub(super) fn read_schema(folder: &Path) -> Result<Option<Vec<Column>>, ConnectorError> {

@@ -118,7 +118,9 @@ impl Source for FileSource {
                 let values = batch.column(0);
                 profile.rows += values.len() as u64;
                 profile.nulls += values.null_count() as u64;
-                each_text(values, |text| { seen.insert(text); })?;
+                each_text(values, |text| {
+                    seen.insert(text);
+                })?;
                 let (low, high) = (extreme(values, false)?, extreme(values, true)?);
                 ends = Some(match ends.take() {
                     Some((least, most)) => {

@@ -124,14 +124,7 @@ impl Inner {
         let parent = target.parent().unwrap_or(root).to_owned();
         std::fs::create_dir_all(&parent).map_err(|error| of_io(&parent, error))?;
         let lock = lock(&parent, &target)?;
-        let committed = if target.exists() {
-            let state = State::load(&target)?;
-            state.settle(&target)?;
-            state::sweep(&target)?;
-            state.entries.get(&request.state_key).map(|entry| entry.committed.clone())
-        } else {
-            None
-        };
+        let mut committed = recover(&target, &request.state_key)?;
         let columns: Vec<Column> = request.columns.iter().map(|column| column.column.clone()).collect();
         let folder = if request.mode == WriteMode::Replace {
             folder::staging(&target, &request.state_key)
@@ -139,7 +132,11 @@ impl Inner {
             target.clone()
         };
         if request.mode == WriteMode::Replace && folder.exists() {
-            std::fs::remove_dir_all(&folder).map_err(|error| of_io(&folder, error))?;
+            // What this run staged before it was killed stands; what another run left is cleared.
+            match recover(&folder, &request.state_key)?.filter(|staged| staged.run == request.run) {
+                Some(staged) => committed = Some(staged),
+                None => std::fs::remove_dir_all(&folder).map_err(|error| of_io(&folder, error))?,
+            }
         }
         std::fs::create_dir_all(&folder).map_err(|error| of_io(&folder, error))?;
         let known = folder::read_schema(&folder)?.unwrap_or_default();
@@ -217,7 +214,8 @@ impl Inner {
     fn new_part(&mut self, records: &RecordBatch) -> Result<Part, ConnectorError> {
         let epoch = self.next_epoch().0;
         let ending = ending(self.config.format, self.config.compression);
-        let name = format!("part-{}-{epoch:06}-{:04}.{ending}", self.request.run, self.parts.len());
+        let key = folder::short_digest(&self.request.state_key);
+        let name = format!("part-{}-{key}-{epoch:06}-{:04}.{ending}", self.request.run, self.parts.len());
         let pending = format!("{PENDING_PREFIX}{name}");
         let path = self.folder.join(&pending);
         let output = match self.config.format {
@@ -291,25 +289,22 @@ impl Inner {
             last: commit.last,
             rows: self.rows + self.epoch_rows,
         };
-        if self.request.mode != WriteMode::Replace {
-            self.publish(&self.folder.clone(), committed.clone(), true)?;
-        } else if commit.last {
-            // Names first: the folder that is exchanged must be whole.
-            self.publish(&self.folder.clone(), committed.clone(), false)?;
+        // A staged epoch is as durable as any other; only the exchange makes a replacement visible.
+        let keep_others = self.request.mode != WriteMode::Replace;
+        self.publish(&self.folder.clone(), committed.clone(), keep_others)?;
+        if self.request.mode == WriteMode::Replace && commit.last {
             self.exchange()?;
         }
         self.rows = committed.rows;
         self.epoch_rows = 0;
-        if self.request.mode != WriteMode::Replace {
-            self.parts.clear();
-        }
+        self.parts.clear();
         self.committed = Some(committed.clone());
         Ok(committed)
     }
 
-    /// Makes the epoch's parts known (the commit), then gives them their final names. `keep`: other state keys' entries stay.
-    fn publish(&self, folder: &Path, committed: Committed, keep: bool) -> Result<(), ConnectorError> {
-        let mut state = if keep { State::load(folder)? } else { State::default() };
+    /// Makes the epoch's parts known (the commit), then gives them their final names. `keep_others`: other state keys' entries stay.
+    fn publish(&self, folder: &Path, committed: Committed, keep_others: bool) -> Result<(), ConnectorError> {
+        let mut state = if keep_others { State::load(folder)? } else { State::default() };
         state.entries.insert(self.request.state_key.clone(), Entry { committed, files: self.parts.clone() });
         state.store(folder)?;
         state.settle(folder)
@@ -328,7 +323,6 @@ impl Inner {
             std::fs::rename(&self.folder, &self.target).map_err(|error| of_io(&self.target, error))?;
         }
         self.folder = self.target.clone();
-        self.parts.clear();
         folder::sync(&parent)
     }
 
@@ -386,10 +380,18 @@ impl Drop for Inner {
         for (pending, _) in std::mem::take(&mut self.parts).into_iter().chain(open) {
             let _ = std::fs::remove_file(self.folder.join(pending));
         }
-        if self.request.mode == WriteMode::Replace && self.folder != self.target {
-            let _ = std::fs::remove_dir_all(&self.folder);
-        }
     }
+}
+
+/// Finishes what a folder's last commit began, clears what was never committed, and answers what stands.
+fn recover(folder: &Path, state_key: &str) -> Result<Option<Committed>, ConnectorError> {
+    if !folder.exists() {
+        return Ok(None);
+    }
+    let state = State::load(folder)?;
+    state.settle(folder)?;
+    state::sweep(folder)?;
+    Ok(state.entries.get(state_key).map(|entry| entry.committed.clone()))
 }
 
 fn lock(parent: &Path, target: &Path) -> Result<File, ConnectorError> {
