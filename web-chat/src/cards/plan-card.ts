@@ -49,6 +49,8 @@ export class TpPlan extends LitElement {
   @property({ attribute: false }) state: PlanState = { is: 'proposed' };
   /** While the link is down a plan can be read but not confirmed. */
   @property({ type: Boolean }) offline = false;
+  /** Confirming keeps the pipeline without starting a run. */
+  @property({ type: Boolean }) keep = false;
   @state() private ticked: ReadonlySet<string> = new Set();
   @state() private sent = false;
 
@@ -145,7 +147,7 @@ export class TpPlan extends LitElement {
         ${destructive.map((target) => html`<label class="ack"><input type="checkbox" .checked=${this.ticked.has(target)} @change=${(e: globalThis.Event) => this.tick(target, (e.target as HTMLInputElement).checked)} />
           <span>${this.consequence(target)}</span></label>`)}</fieldset></div>`}
       <div class="foot">
-        <button class="primary confirm" ?disabled=${!this.ready} aria-describedby="why" @click=${this.confirm}>${icon('check', 16)}${this.sent ? 'Confirming…' : 'Confirm and run'}</button>
+        <button class="primary confirm" ?disabled=${!this.ready} aria-describedby="why" @click=${this.confirm}>${icon('check', 16)}${this.sent ? 'Confirming…' : this.keep ? 'Confirm and keep' : 'Confirm and run'}</button>
         <button ?disabled=${this.sent || this.offline} @click=${this.dismiss}>Dismiss</button>
         <span id="why" class="small quiet">${this.offline ? 'You can confirm once the server answers again.' : left > 0 ? `Tick ${left === 1 ? 'the box' : `the ${left} boxes`} above first.` : 'Or say what to change.'}</span>
       </div>`;
