@@ -22,8 +22,8 @@ export class TpComposer extends LitElement {
     .box:focus-within { outline: 2px solid var(--tp-focus); outline-offset: 1px; }
     textarea { border: 0; padding: var(--tp-1) var(--tp-2); resize: none; min-height: 2.6rem; max-height: 12rem; field-sizing: content; outline: none; background: transparent; }
     textarea:focus-visible { outline: none; }
-    .bar { height: auto; overflow: visible; background: none; display: flex; align-items: center; gap: var(--tp-1); }
-    .bar .bare { color: var(--tp-ink-2); font-weight: 500; }
+    .tools { display: flex; align-items: center; gap: var(--tp-1); }
+    .tools .bare { color: var(--tp-ink-2); font-weight: 500; }
     .send { border-radius: var(--tp-round); min-width: 2.25rem; min-height: 2.25rem; padding: 0.3rem; margin-inline-start: auto; }
     .chips { display: flex; flex-wrap: wrap; gap: var(--tp-1); padding: var(--tp-1); }
     .chip button { min-height: 0; padding: 0 2px; border: 0; background: none; color: inherit; }
@@ -67,7 +67,7 @@ export class TpComposer extends LitElement {
       ${this.attachments.length === 0 ? nothing : html`<div class="chips">${this.attachments.map((a) => html`<span class="chip accent"><span>${attachmentText(a)}</span>
         <button type="button" aria-label="Remove ${attachmentText(a)}" @click=${() => { this.attachments = this.attachments.filter((b) => b !== a); }}>${icon('close', 12)}</button></span>`)}</div>`}
       <textarea rows="1" aria-label="Message" placeholder=${this.placeholder} .value=${this.draft} @input=${() => { this.draft = this.area.value; }} @keydown=${this.typed}></textarea>
-      <div class="bar">
+      <div class="tools">
         <button type="button" class="bare" @click=${() => { this.attaching = true; }}>${icon('attach', 16)}Attach</button>
         <button type="button" class="bare" title="Credentials belong in this form, not in the chat" @click=${() => this.dispatchEvent(new CustomEvent('add-connection', { bubbles: true, composed: true }))}>${icon('key', 16)}Add connection</button>
         ${this.working

@@ -238,8 +238,7 @@ export class TowpathChat extends LitElement {
         </div>
       </div>
       <div class="visually-hidden" role="status">${announcement(this.talk)}</div>
-      ${this.atEnd || items.length === 0 ? nothing : html`<button class="newest" @click=${() => { this.atEnd = true; this.requestUpdate(); }}>${icon('down', 16)}Newest</button>`}
-      <div class="below"><div>
+      <div class="below">${this.atEnd || items.length === 0 ? nothing : html`<button class="newest" @click=${() => { this.atEnd = true; this.requestUpdate(); }}>${icon('down', 16)}Newest</button>`}<div>
         ${troubleNote(this.trouble)}
         ${this.refused === null ? nothing : html`<div class="note bad" role="alert"><strong>${inline(this.refused.message)}</strong> ${inline(this.refused.suggestion ?? '')}</div>`}
         ${this.planBar()}

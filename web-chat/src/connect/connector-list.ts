@@ -77,7 +77,7 @@ export class TpConnectorList extends LitElement {
 
   private tile(c: Connector): View {
     return html`<button @click=${() => this.dispatchEvent(new CustomEvent('choose-connector', { detail: c, bubbles: true, composed: true }))}>
-      ${connectorIcon(`${c.id} ${c.kind}`, 22)}<span>${c.name} ${c.native ? nothing : html`<span class="chip">image</span>`}</span>
+      ${connectorIcon(`${c.id} ${c.kind}`, 22)}<span>${c.name} ${c.native ? nothing : html`<span class="chip" title="Runs as an Airbyte image">Airbyte</span>`}</span>
       <span class="tiny quiet about">${c.description || c.roles.join(' and ')}</span></button>`;
   }
 }

@@ -26,7 +26,7 @@ export const appStyle = css`
   @media (max-width: 820px) {
     :host { grid-template-rows: auto minmax(0, 1fr) auto; }
     header nav { position: fixed; inset: auto 0 0 0; z-index: 5; background: var(--tp-surface); border-top: 1px solid var(--tp-line); justify-content: space-around; padding: 2px 2px max(2px, env(safe-area-inset-bottom)); }
-    nav a { flex-direction: column; gap: 0; font-size: 0.6875rem; padding: 0.35rem 0.3rem; flex: 1; min-width: 0; }
+    nav a { flex-direction: column; gap: 0; font-size: 0.65rem; padding: 0.35rem 0.15rem; flex: 1 1 auto; min-width: 0; }
     nav svg { display: block; }
     .body { padding-bottom: 3.4rem; }
     .body.with-panel { grid-template-columns: minmax(0, 1fr); }

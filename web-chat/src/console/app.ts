@@ -180,7 +180,7 @@ export class TowpathApp extends LitElement {
       <div class="right"><span class="model" title=${builtin ? 'Answers come from the planner inside the server: no key, no network' : `Answers come from ${session.model.name}`}>${builtin ? 'built-in planner' : session.model.name}</span>
         <button class="bare icon" aria-label="Use ${isDark(this.theme) ? 'light' : 'dark'} colours" title="Light or dark" @click=${this.switchTheme}>${icon(isDark(this.theme) ? 'sun' : 'moon')}</button>
         <button class="bare" title="Signed in as ${session.actor}" @click=${this.signOut}>Sign out</button>
-        ${onChat ? nothing : html`<button class="chat-toggle" aria-expanded=${this.panel} @click=${() => this.togglePanel()}>${icon('chat', 17)}Chat</button>`}</div></header>`;
+        ${onChat ? nothing : html`<button class="chat-toggle" aria-expanded=${this.panel} @click=${() => this.togglePanel()}>${icon('chat', 17)}Ask</button>`}</div></header>`;
   }
 
   private side(): View {

@@ -25,9 +25,9 @@ export class TpChatPage extends LitElement {
     .talk .when { font-size: var(--tp-text-xs); color: var(--tp-ink-2); }
     .talk button { opacity: 0; } .talk:hover button, .talk:focus-within button { opacity: 1; }
     .main { min-height: 0; display: flex; flex-direction: column; }
-    .bar { display: none; padding: var(--tp-2) var(--tp-4); border-bottom: 1px solid var(--tp-line); gap: var(--tp-2); height: auto; background: none; overflow: visible; }
+    .tools { display: none; padding: var(--tp-1) var(--tp-3); border-bottom: 1px solid var(--tp-line); gap: var(--tp-2); background: var(--tp-surface); }
     towpath-chat { flex: 1; }
-    @media (max-width: 820px) { :host { grid-template-columns: minmax(0, 1fr); } aside { display: none; } aside.shown { display: flex; } .shown + .main towpath-chat { display: none; } :host(:has(.shown)) { grid-template-rows: auto; } .bar { display: flex; } }
+    @media (max-width: 820px) { :host { grid-template-columns: minmax(0, 1fr); } aside { display: none; } aside.shown { display: flex; } .shown + .main towpath-chat { display: none; } :host(:has(.shown)) { grid-template-rows: auto; } .tools { display: flex; } }
   `];
 
   @property({ attribute: false }) client!: Client;
@@ -65,7 +65,7 @@ export class TpChatPage extends LitElement {
         ${troubleNote(this.trouble)}${troubleNote(this.talks.trouble, () => void this.talks.load())}
         ${this.talks.value?.items.length === 0 ? html`<p class="small quiet">Your talks are kept here.</p>` : nothing}
         ${this.talks.value?.items.map((t) => this.talk(t))}</aside>
-      <div class="main"><div class="bar"><button class="bare" aria-expanded=${this.listed} @click=${() => { this.listed = !this.listed; }}>${icon('list', 16)}Talks</button><button class="bare" @click=${this.start}>${icon('plus', 16)}New chat</button></div>
+      <div class="main"><div class="tools"><button class="bare" aria-expanded=${this.listed} @click=${() => { this.listed = !this.listed; }}>${icon('list', 16)}Talks</button><button class="bare" @click=${this.start}>${icon('plus', 16)}New chat</button></div>
         <towpath-chat .client=${this.client} .conversation=${this.conversation} @towpath-conversation=${this.made}></towpath-chat></div>
       ${this.deleting === null ? nothing : html`<tp-dialog open heading="Delete this talk?" @tp-close=${() => { this.deleting = null; }}>
         <p><strong>${this.deleting.title || 'Untitled'}</strong> is removed. Pipelines that came from it stay.</p>

@@ -17,7 +17,7 @@ const TABS: readonly (readonly [Tab, string])[] = [['yours', 'Yours'], ['source'
 
 @customElement('tp-connections')
 export class TpConnections extends LitElement {
-  static override styles = [base, controls, surfaces, viewStyle, css`.grid { display: grid; gap: var(--tp-3); grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); align-items: start; }`];
+  static override styles = [base, controls, surfaces, viewStyle, css`.grid { display: grid; gap: var(--tp-3); grid-template-columns: repeat(auto-fill, minmax(min(25rem, 100%), 1fr)); align-items: start; }`];
 
   @property({ attribute: false }) client!: Client;
   @state() private tab: Tab = 'yours';

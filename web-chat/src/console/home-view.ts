@@ -24,10 +24,12 @@ interface Standing {
 @customElement('tp-home')
 export class TpHome extends LitElement {
   static override styles = [base, controls, surfaces, viewStyle, css`
-    .hero { max-width: 44rem; margin: clamp(1rem, 6vh, 4rem) auto clamp(2rem, 6vh, 4rem); display: grid; gap: var(--tp-4); }
+    :host { max-width: 60rem; }
+    .hero { margin: clamp(1rem, 6vh, 4rem) auto clamp(2rem, 6vh, 4rem); display: grid; gap: var(--tp-4); }
+    .hero p { margin-top: var(--tp-1); }
     .hero h1 { font-size: var(--tp-text-2xl); line-height: 1.15; text-wrap: balance; }
     .asks { display: flex; flex-wrap: wrap; gap: var(--tp-2); }
-    .asks button { border-radius: var(--tp-round); white-space: normal; text-align: start; border-color: var(--tp-line); }
+    .asks button { font-weight: 450; border-radius: var(--tp-round); white-space: normal; text-align: start; border-color: var(--tp-line); }
     .columns { display: grid; gap: var(--tp-4); grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); align-items: start; }
     .list { list-style: none; padding: 0; }
     .list li { display: flex; justify-content: space-between; align-items: center; gap: var(--tp-3); padding: var(--tp-3) var(--tp-4); border-top: 1px solid var(--tp-line); min-width: 0; }

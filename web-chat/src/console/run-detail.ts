@@ -20,7 +20,7 @@ import { viewStyle } from './view-style.ts';
 
 @customElement('tp-run-detail')
 export class TpRunDetail extends LitElement {
-  static override styles = [base, controls, surfaces, viewStyle, css`:host { padding: 0; max-width: none; } .meta { display: flex; gap: var(--tp-1) var(--tp-4); flex-wrap: wrap; }`];
+  static override styles = [base, controls, surfaces, viewStyle, css`:host { padding: 0; max-width: none; } .spread h2 a { color: inherit; text-decoration: none; } .spread h2 a:hover { text-decoration: underline; } .meta { display: flex; gap: var(--tp-1) var(--tp-4); flex-wrap: wrap; }`];
 
   @property({ attribute: false }) client!: Client;
   @property() runId = '';

@@ -26,7 +26,7 @@ export class TpRuns extends LitElement {
     .list a[aria-current] { background: var(--tp-surface); border-color: var(--tp-line); box-shadow: var(--tp-shadow); }
     .list strong { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: var(--tp-text-s); }
     .only-narrow { display: none; }
-    @container (max-width: 50rem) { .split { grid-template-columns: minmax(0, 1fr); } .split.one .list-side { display: none; } .only-narrow { display: inline-flex; } }
+    @container (max-width: 50rem) { .split { grid-template-columns: minmax(0, 1fr); } .split.one .list-side, .detail.auto { display: none; } .only-narrow { display: inline-flex; } }
   `];
 
   @property({ attribute: false }) client!: Client;

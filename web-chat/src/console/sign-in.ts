@@ -12,7 +12,7 @@ export class TpSignIn extends LitElement {
   static override styles = [base, controls, surfaces, css`
     :host { display: grid; place-items: center; min-height: 100dvh; padding: var(--tp-4); }
     main { width: min(27rem, 100%); padding: var(--tp-6); display: grid; gap: var(--tp-4); }
-    form { display: grid; gap: var(--tp-2); }
+    :host p { margin-top: var(--tp-1); } form { display: grid; gap: var(--tp-2); }
     pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: var(--tp-text-xs); }
   `];
 

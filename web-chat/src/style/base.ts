@@ -25,6 +25,7 @@ export const base = css`
   .small { font-size: var(--tp-text-s); }
   .tiny { font-size: var(--tp-text-xs); }
   .num { font-variant-numeric: tabular-nums; }
+  .row > svg { flex: none; }
   .row { display: flex; align-items: center; gap: var(--tp-2); flex-wrap: wrap; }
   .spread { display: flex; align-items: center; justify-content: space-between; gap: var(--tp-3); flex-wrap: wrap; }
   .grow { flex: 1; min-width: 0; }
@@ -48,6 +49,7 @@ export const controls = css`
   button.icon { min-width: 2.125rem; padding: 0.35rem; }
   button.link { border: 0; background: none; padding: 0; min-height: 0; color: var(--tp-accent); text-decoration: underline; text-underline-offset: 2px; white-space: normal; text-align: start; }
   button:disabled, button[aria-disabled='true'] { background: var(--tp-sunken); border-color: var(--tp-line); color: var(--tp-ink-3); cursor: not-allowed; filter: none; }
+  button.bare:disabled { background: transparent; border-color: transparent; }
   button svg, .button svg { flex: none; }
   label { font-size: var(--tp-text-s); font-weight: 550; }
   input:not([type='checkbox'], [type='radio']), select, textarea { font: inherit; width: 100%; min-height: 2.25rem; padding: 0.4rem 0.65rem; border: 1px solid var(--tp-line-strong); border-radius: var(--tp-radius-s);
@@ -56,7 +58,7 @@ export const controls = css`
   input[type='checkbox'], input[type='radio'] { accent-color: var(--tp-accent); width: 1.05rem; height: 1.05rem; margin: 0; flex: none; }
   input:focus-visible, select:focus-visible, textarea:focus-visible { outline-offset: 0; border-color: var(--tp-focus); border-radius: var(--tp-radius-s); }
   input[aria-invalid='true'], textarea[aria-invalid='true'] { border-color: var(--tp-bad); }
-  select { width: auto; }
+  select { width: auto; font-size: var(--tp-text-s); }
 `;
 
 export const surfaces = css`
