@@ -69,7 +69,7 @@ export class TpPlan extends LitElement {
     const box = [...this.renderRoot.querySelectorAll<HTMLInputElement>('.ack input')].find((b) => !b.checked);
     const target = box ?? this.renderRoot.querySelector<HTMLButtonElement>('.confirm');
     target?.focus({ preventScroll: true });
-    target?.scrollIntoView({ block: 'nearest' });
+    target?.scrollIntoView({ block: 'center' });
   }
 
   private get ready(): boolean {

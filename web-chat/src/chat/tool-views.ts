@@ -50,7 +50,7 @@ function cellText(value: unknown): string {
 function listView(field: string, columns: readonly string[]): ToolView {
   return (view) => {
     const rows = isRecord(view) ? view[field] : view;
-    return Array.isArray(rows) && rows.length > 0 && rows.every(isRecord) ? tableOf(rows, columns) : plainView(view);
+    return Array.isArray(rows) && rows.length > 0 && rows.every(isRecord) ? tableOf(rows, columns.filter((c) => rows.some((r) => r[c] != null))) : plainView(view);
   };
 }
 

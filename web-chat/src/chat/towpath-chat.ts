@@ -43,9 +43,11 @@ export class TowpathChat extends LitElement {
   @state() private connectOpen = false;
   @state() private atEnd = true;
   @query('.list') private list!: HTMLElement;
+  @query('.inner') private inner!: HTMLElement;
   @query('tp-composer') private composer!: TpComposer;
   private topic: TopicLink<Conversation> | null = null;
   private opened = '';
+  private readonly sizes = new ResizeObserver(() => this.follow());
   private readonly follower = new RunFollower(() => this.server, () => this.requestUpdate());
 
   private get server(): Client {
@@ -56,11 +58,14 @@ export class TowpathChat extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     void exampleAsks(this.server).then((asks) => { this.asks = asks; });
-    if (this.hasUpdated) this.reopen();
+    if (!this.hasUpdated) return;
+    this.sizes.observe(this.inner);
+    this.reopen();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    this.sizes.disconnect();
     this.topic?.close();
     this.topic = null;
     this.opened = '';
@@ -71,8 +76,21 @@ export class TowpathChat extends LitElement {
     if (changed.has('conversation') && this.conversation !== this.opened) this.reopen();
   }
 
+  override firstUpdated(): void {
+    this.sizes.observe(this.inner);
+  }
+
   override updated(): void {
-    if (this.atEnd && this.list !== null) this.list.scrollTop = this.list.scrollHeight;
+    this.follow();
+  }
+
+  /** Keeps the newest in sight; of a plan that is its beginning, since it wants reading from there. */
+  private follow(): void {
+    if (!this.atEnd || this.list === null) return;
+    const last = this.talk.items.at(-1);
+    const card = last?.kind === 'plan' && last.state.is === 'proposed' ? this.inner.querySelector<HTMLElement>('tp-plan:last-of-type') : null;
+    const end = this.list.scrollHeight - this.list.clientHeight;
+    this.list.scrollTop = card === null ? end : Math.min(end, card.offsetTop - this.inner.offsetTop);
   }
 
   /** Puts the cursor where a person types. */
@@ -174,6 +192,7 @@ export class TowpathChat extends LitElement {
 
   private frame(frame: ClientFrame): void {
     this.refused = null;
+    this.atEnd = true;
     this.topic?.send(frame);
   }
 

@@ -11,7 +11,7 @@ import { viewStyle } from './view-style.ts';
 
 @customElement('tp-history')
 export class TpHistory extends LitElement {
-  static override styles = [base, controls, surfaces, viewStyle, css`section h2 { margin-bottom: var(--tp-2); } .wide { min-width: 40rem; } .wide td { overflow-wrap: break-word; } .detail { font-size: var(--tp-text-xs); max-width: 30rem; }`];
+  static override styles = [base, controls, surfaces, viewStyle, css`section h2 { margin-bottom: var(--tp-2); } .broad { min-width: 40rem; } .broad td { overflow-wrap: break-word; } .detail { font-size: var(--tp-text-xs); max-width: 30rem; }`];
   @property({ attribute: false }) client!: Client;
   @state() private older: readonly AuditEntry[] = [];
   @state() private next: string | null = null;
@@ -30,7 +30,7 @@ export class TpHistory extends LitElement {
     return html`<div class="top"><h1>History</h1></div><div class="stack wide">
       <section><h2>Talks</h2>${troubleNote(this.talks.trouble, () => void this.talks.load())}${this.recent()}</section>
       <section><h2>Audit trail</h2>${troubleNote(this.audit.trouble, () => void this.audit.load())}
-        ${first === null ? (this.audit.loading ? loading('the audit trail') : nothing) : first.items.length === 0 ? emptyState('list', 'Nothing has been done yet', 'Whatever a person or a key changes is written here.') : html`<div class="card scroll"><table class="wide">
+        ${first === null ? (this.audit.loading ? loading('the audit trail') : nothing) : first.items.length === 0 ? emptyState('list', 'Nothing has been done yet', 'Whatever a person or a key changes is written here.') : html`<div class="card scroll"><table class="broad">
           <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">Did</th><th scope="col">To</th><th scope="col">Detail</th></tr></thead>
           <tbody>${[...first.items, ...this.older].map((e) => html`<tr><td title=${moment(e.at)} style="white-space:nowrap">${ago(e.at)}</td><td class="break">${e.actor}</td><td>${e.action.replaceAll(/[._]/g, ' ')}</td><td class="mono break">${e.object ?? ''}</td><td class="detail break">${detailText(e.detail)}</td></tr>`)}</tbody></table></div>
           ${next ? html`<button class="bare" @click=${() => this.more(next)}>Show older</button>` : nothing}`}</section></div>`;

@@ -24,7 +24,7 @@ export class TpPipelinePage extends LitElement {
     .facts li { display: flex; gap: var(--tp-2); align-items: center; }
     .two { display: grid; gap: var(--tp-3); grid-template-columns: minmax(0, 2fr) minmax(0, 1fr); }
     @container (max-width: 46rem) { .two { grid-template-columns: minmax(0, 1fr); } }
-    .wide { min-width: 27rem; } .wide td { overflow-wrap: break-word; } section h2 { margin-bottom: var(--tp-2); }
+    .broad { min-width: 27rem; } .broad td { overflow-wrap: break-word; } section h2 { margin-bottom: var(--tp-2); }
   `];
 
   @property({ attribute: false }) client!: Client;
@@ -58,7 +58,7 @@ export class TpPipelinePage extends LitElement {
         <div class="stack">${endpoints(p.source, p.destination)}
           <tp-pipeline-actions full .client=${this.client} .pipeline=${p} @pipeline-changed=${this.changed} @pipeline-deleted=${() => navigate('/pipelines')}></tp-pipeline-actions></div>
         <div class="two">
-          <section class="card panel"><h2>Data</h2><div class="scroll"><table class="wide">
+          <section class="card panel"><h2>Data</h2><div class="scroll"><table class="broad">
             <thead><tr><th scope="col">Stream</th><th scope="col">Table at ${p.destination.connection}</th><th scope="col">How</th></tr></thead>
             <tbody>${p.streams.map((s) => { const mode = modeName(s.read, s.write); return html`<tr><td class="mono break">${s.stream}</td><td class="mono break">${s.target}</td><td>${mode.ours}<div class="tiny quiet">${mode.airbyte ?? ''}</div></td></tr>`; })}</tbody></table></div></section>
           <section class="card panel"><h2>Schedule</h2>${p.schedule ? scheduleLines(p.schedule) : html`<p class="small quiet">On demand: it runs when you say so.</p>`}

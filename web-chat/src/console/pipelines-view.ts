@@ -14,6 +14,7 @@ import { icon } from '../ui/icon.ts';
 import { Loader } from '../ui/loader.ts';
 import { emptyState, loading, saveFile, troubleNote, type View } from '../ui/show.ts';
 import './import-dialog.ts';
+import './new-pipeline.ts';
 import './pipeline-actions.ts';
 import { isActive, pipelineChip, refreshAfter } from './pipeline-status.ts';
 import { viewStyle } from './view-style.ts';
@@ -32,6 +33,7 @@ export class TpPipelines extends LitElement {
   @property({ attribute: false }) client!: Client;
   @state() private trouble: Trouble | null = null;
   @state() private importing = false;
+  @state() private making = false;
   private readonly list = new Loader(this, () => this.client.get<List<Pipeline>>('/pipelines'), (v) => refreshAfter(v?.items.map((p) => p.last_run) ?? []));
 
   private async exportAll(): Promise<void> {
@@ -51,17 +53,19 @@ export class TpPipelines extends LitElement {
     return html`<div class="top"><h1>Pipelines</h1><div class="actions">
         <button class="bare" @click=${() => { this.importing = true; }}>Import</button>
         ${items !== null && items.length > 0 ? html`<button class="bare" @click=${this.exportAll}>Export all</button>` : nothing}
-        <button class="primary" @click=${() => this.ask('')}>${icon('plus', 16)}New pipeline</button></div></div>
+        <button @click=${() => this.ask('')}>${icon('chat', 16)}Ask for one</button>
+        <button class="primary" @click=${() => { this.making = true; }}>${icon('plus', 16)}New pipeline</button></div></div>
       <div class="stack" @pipeline-changed=${this.list.load} @pipeline-deleted=${this.list.load}>
         ${troubleNote(this.trouble)}${troubleNote(this.list.trouble, () => void this.list.load())}
         ${items === null ? (this.list.loading ? loading('pipelines') : nothing) : items.length === 0 ? this.none() : items.map((p) => this.card(p))}
       </div>
+      ${this.making ? html`<tp-new-pipeline .client=${this.client} @tp-close=${() => { this.making = false; void this.list.load(); }}></tp-new-pipeline>` : nothing}
       ${this.importing ? html`<tp-import .client=${this.client} @tp-close=${() => { this.importing = false; void this.list.load(); }}></tp-import>` : nothing}`;
   }
 
   private none(): View {
     return emptyState('pipeline', 'No pipelines yet', 'Say what should move and where to. When you confirm the plan, it is kept here and can run again, on demand or on a schedule.',
-      html`<div class="row"><button class="primary" @click=${() => this.ask('')}>${icon('chat', 16)}Ask for one</button><a class="button" href="/connections">Add a connection first</a></div>`);
+      html`<div class="row"><button class="primary" @click=${() => this.ask('')}>${icon('chat', 16)}Ask for one</button><button @click=${() => { this.making = true; }}>Fill in a form</button><a class="button" href="/connections">Add a connection first</a></div>`);
   }
 
   private card(p: Pipeline): View {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { carryOut, turn } from './talk.mjs';
 import { Topics } from './topics.mjs';
-import { CONNECTORS, TABLES, startingConnections } from './world.mjs';
+import { CONNECTORS, TABLES, planView, startingConnections } from './world.mjs';
 
 export class House {
   topics = new Topics();
@@ -74,6 +74,12 @@ export class House {
     if (run !== null) void carryOut(this, run, pipeline, conversation);
     this.confirmed = { pipeline: pipeline.id, run: run?.id ?? null };
     return null;
+  }
+
+  propose(spec) {
+    const plan = { plan: randomUUID(), digest: `sha256:${randomUUID()}`, view: planView(spec.streams.map((s) => s.target), { existing: this.existing, schedule: spec.schedule !== undefined }) };
+    this.plans.set(plan.plan, plan);
+    return plan;
   }
 
   enqueue(pipeline, trigger) {

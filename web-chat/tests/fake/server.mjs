@@ -78,6 +78,8 @@ const routes = [
   ['POST', /^\/conversations$/, ({ house }) => house.begin()],
   ['GET', /^\/conversations\/([^/]+)$/, on((h) => h.conversations, (c) => c)],
   ['DELETE', /^\/conversations\/([^/]+)$/, on((h) => h.conversations, (c, { house }) => { house.conversations = house.conversations.filter((d) => d !== c); return null; })],
+  ['POST', /^\/plans$/, ({ house, body }) => house.propose(body.spec)],
+  ['POST', /^\/plans\/([^/]+)\/dismiss$/, () => null],
   ['POST', /^\/plans\/([^/]+)\/confirm$/, ({ house, body, at, response }) => { const refused = house.confirm(null, at[0], body.digest, body.acknowledged, body.run); return refused === null ? house.confirmed : problem(response, 409, refused.code, refused.message, refused.suggestion); }],
   ['GET', /^\/pipelines$/, ({ house }) => list(house.pipelines.map(seen))],
   ['GET', /^\/pipelines\/export$/, ({ house }) => ({ towpath: 1, pipelines: house.pipelines.map((p) => ({ name: p.name })) })],
