@@ -140,6 +140,16 @@ test('a table that is not there gives a question, and no plan', async () => {
   assert.equal(await page.locator('tp-plan').count(), 0);
 });
 
+test('an ask on the front page opens a talk, and one from a run takes the run along', async () => {
+  await page.goto(BASE);
+  await page.locator('tp-home').getByRole('group', { name: 'Examples' }).getByRole('button').first().click();
+  await page.waitForURL(/\/chat\/[^/]+$/);
+  await page.locator('towpath-chat .said .bubble').waitFor();
+  await page.goto(`${BASE}/runs`);
+  await page.getByRole('button', { name: 'Ask about this run' }).click();
+  await page.locator('.panel towpath-chat .attached .chip').waitFor({ timeout: PATIENCE });
+});
+
 test('credentials go into masked fields outside the chat', async () => {
   await page.goto(`${BASE}/chat`);
   await page.locator('towpath-chat').getByRole('button', { name: 'Add connection' }).click();
