@@ -2,11 +2,14 @@
 //! with typed settings; the registry sees [`DynConnector`], and the erasure between them happens once, below.
 
 pub mod contract;
+pub(crate) mod decimal;
 pub mod duckdb;
 mod error;
+mod evaluate;
 pub mod files;
 pub mod filter;
 pub mod item;
+pub(crate) mod moment;
 pub mod postgres;
 pub mod schema;
 pub mod sqlite;
@@ -20,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use error::{ConnectorError, ErrorKind};
+pub use evaluate::evaluate;
 pub use item::{
     Batch, Change, Cursor, End, Epoch, Item, ItemStream, NullCursor, Operation, ReadMode, ReadRequest, RejectedRow,
 };
