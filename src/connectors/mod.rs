@@ -4,8 +4,8 @@
 pub mod contract;
 pub(crate) mod decimal;
 pub mod duckdb;
-mod error;
 mod evaluate;
+mod error;
 pub mod files;
 pub mod filter;
 pub mod item;
@@ -22,8 +22,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use error::{ConnectorError, ErrorKind};
 pub use evaluate::evaluate;
+pub use error::{ConnectorError, ErrorKind};
 pub use item::{
     Batch, Change, Cursor, End, Epoch, Item, ItemStream, NullCursor, Operation, ReadMode, ReadRequest, RejectedRow,
 };
