@@ -3,5 +3,6 @@
 
 mod server;
 mod files;
+mod sample;
 mod sqlite;
 mod tidy;
