@@ -2,12 +2,14 @@
 //! with typed settings; the registry sees [`DynConnector`], and the erasure between them happens once, below.
 
 pub mod contract;
+pub(crate) mod decimal;
 pub mod duckdb;
 mod evaluate;
 mod error;
 pub mod files;
 pub mod filter;
 pub mod item;
+pub(crate) mod moment;
 pub mod postgres;
 pub mod schema;
 pub mod sqlite;

@@ -3,4 +3,7 @@
 
 mod files;
 mod server;
+mod files;
+mod sample;
+mod sqlite;
 mod tidy;
