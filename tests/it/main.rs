@@ -2,8 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod files;
-mod server;
-mod files;
 mod sample;
+mod server;
 mod sqlite;
 mod tidy;
