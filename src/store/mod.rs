@@ -2,8 +2,12 @@
 //! `bigint` and `text` columns, times as RFC 3339 UTC text, JSON as text. One file per table, free functions on an
 //! executor.
 
+pub mod audit;
 pub mod checkpoints;
+pub mod connections;
 pub mod events;
+pub mod pipelines;
+pub mod plans;
 pub mod quarantine;
 pub mod run_logs;
 pub mod runs;
