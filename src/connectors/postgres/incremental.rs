@@ -163,7 +163,7 @@ async fn last_value(session: &Session, reading: &Reading, plan: &Plan) -> Result
     let (table, condition, and) = (&reading.table, &reading.condition, &plan.condition);
     let (expression, finite) = (&plan.order.expression, plan.order.finite());
     let query = format!(
-        "select ({expression})::text from {table} where {condition} and {and} and {finite} \
+        "select ({expression})::text as _towpath_value from {table} where {condition} and {and} and {finite} \
          order by {expression} desc limit 1"
     );
     let row = session.query_opt(&query, &[]).await.map_err(|error| failure(reading.doing(), error))?;

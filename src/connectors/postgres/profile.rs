@@ -80,7 +80,7 @@ pub(super) async fn cursor(
     let mut extremes = Vec::new();
     for direction in ["asc", "desc"] {
         let query = format!(
-            "select ({expression})::text from {} where {name} is not null order by {expression} {direction} limit 1",
+            "select ({expression})::text as _towpath_value from {} where {name} is not null order by {expression} {direction} limit 1",
             extremes_of.table
         );
         let found = session.query_opt(&query, &[]).await.map_err(|error| failure(doing(), error))?;

@@ -61,7 +61,10 @@ pub(super) async fn settle(session: &Session, relation: &Relation, order: &Order
     session.batch_execute("commit").await.map_err(failed)?;
     let table = qualified(relation.summary.namespace.as_deref().unwrap_or_default(), &relation.summary.name);
     let (expression, finite) = (&order.expression, order.finite());
-    let query = format!("select ({expression})::text from {table} where {finite} order by {expression} desc limit 1");
+    // Named, since `order by` would otherwise take the text for the column.
+    let query = format!(
+        "select ({expression})::text as _towpath_value from {table} where {finite} order by {expression} desc limit 1"
+    );
     let bound = session.query_opt(&query, &[]).await.map_err(failed)?.and_then(|row| row.get::<_, Option<String>>(0));
     let mut awaited = writers(session, relation).await?;
     let mut waited = Duration::ZERO;

@@ -49,7 +49,7 @@ async fn a_reader_that_the_server_ends_is_an_error() {
 #[tokio::test]
 async fn a_dropped_reader_leaves_the_server() {
     let database = Database::create().await;
-    database.run("create view slow as select pg_sleep(0.01), i from generate_series(1, 1000000) i").await;
+    database.run("create view slow as select pg_sleep(0.01)::text as nap, i from generate_series(1, 1000000) i").await;
     let source = database.source();
     let items = source.read(request(&*source, "public.slow").await).await.unwrap();
     drop(items);

@@ -48,7 +48,7 @@ async fn the_old_table_stands_until_the_last_commit() {
     write(&mut writer, &ids(&[5])).await;
     let last = writer.commit(commit(2, true)).await.unwrap();
     assert_eq!((database.text(STANDS).await.as_str(), last.rows), ("3 5", 2));
-    write(&mut writer, &ids(&[6])).await;
+    assert_eq!(writer.commit(commit(2, true)).await.unwrap(), last, "repeated at once");
     drop(writer);
     let mut writer = to.open(request).await.unwrap();
     write(&mut writer, &ids(&[5])).await;

@@ -44,7 +44,7 @@ where
 
 /// The server's years, in microseconds, with the infinities.
 fn instant() -> impl Strategy<Value = i64> {
-    prop_oneof![-200_000_000_000_000_000..9_224_000_000_000_000_000_i64, Just(i64::MAX), Just(i64::MIN), -10..10_i64]
+    prop_oneof![-200_000_000_000_000_000..9_223_000_000_000_000_000_i64, Just(i64::MAX), Just(i64::MIN), -10..10_i64]
 }
 
 fn random(runner: &mut TestRunner, rows: usize) -> (Vec<Column>, RecordBatch) {
@@ -58,6 +58,8 @@ fn random(runner: &mut TestRunner, rows: usize) -> (Vec<Column>, RecordBatch) {
         arrays.push(array);
     };
     let stamp = |unit, zoned| L::Timestamp { unit, zoned };
+    let numbers: Vec<i64> = (0..).take(rows).collect();
+    add(L::Int64, Arc::new(Int64Array::from(numbers)));
     add(L::Boolean, Arc::new(BooleanArray::from(cells(runner, rows, any::<bool>()))));
     add(L::Int8, Arc::new(Int8Array::from(cells(runner, rows, any::<i8>()))));
     add(L::Int16, Arc::new(Int16Array::from(cells(runner, rows, any::<i16>()))));
@@ -116,6 +118,9 @@ async fn random_rows_come_back_as_they_went() {
         let back = listen(to.read_back(&target("t"), &columns, None).await.unwrap()).await;
         assert_eq!((back.error.is_none(), &back.rejected), (true, &vec![]), "{:?}", back.error);
         let back = arrow::compute::concat_batches(records.schema_ref(), &back.batches).unwrap();
+        // The server puts a row where it finds room.
+        let order = arrow::compute::sort_to_indices(back.column(0), None, None).unwrap();
+        let back = arrow::compute::take_record_batch(&back, &order).unwrap();
         for (index, column) in columns.iter().enumerate() {
             assert_eq!(back.column(index).to_data(), records.column(index).to_data(), "{:?}", column.data_type.logical);
         }

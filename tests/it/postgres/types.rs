@@ -22,7 +22,7 @@ create table "Messy Table" (
   ip inet, ci4 cidr, mac macaddr, mac8 macaddr8, mo money, bi bit(3), bv bit varying(9), x xml, tv tsvector, tq tsquery,
   r4 int4range, rz tstzrange, mr nummultirange, fr floatrange, h hstore, p pair, pt point, pg polygon, o oid, lsn pg_lsn,
   dom positive, dm money_like, de moods,
-  g integer generated always as (i4 * 2) stored,
+  g integer generated always as (i2::int * 2) stored,
   "select" text, "Mixed""Quote" text, "dot.ted" text
 );
 insert into "Messy Table" (b) values (null);

@@ -127,7 +127,7 @@ async fn rows_that_cannot_be_held_come_back_and_the_others_stand() {
     for (index, cell) in cells.iter_mut().enumerate() {
         cell.0 = Some(1000 + i64::try_from(index).unwrap());
     }
-    cells[10] = (None, "ok", 1, 1, "{}");
+    cells[10] = (None, "ok", 1_000, 1, "{}");
     cells[11] = (Some(13), "ok", 1_000, 1, "{}");
     cells[12] = (Some(1), "nu\0l", 1_000, 1, "{}");
     cells[13] = (Some(1), "long!", 1_000, 1, "{}");
