@@ -2,4 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod postgres;
+mod files;
+mod sample;
 mod server;
+mod sqlite;
+mod tidy;
