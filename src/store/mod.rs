@@ -2,7 +2,11 @@
 //! `bigint` and `text` columns, times as RFC 3339 UTC text, JSON as text. One file per table, free functions on an
 //! executor.
 
+pub mod actions;
+pub mod conversations;
 pub mod events;
+pub mod messages;
+pub mod turns;
 
 use std::path::Path;
 
