@@ -13,13 +13,7 @@ pub struct ConversationRow {
     pub updated_at: String,
 }
 
-pub async fn insert(
-    db: impl AnyExecutor<'_>,
-    workspace: &str,
-    id: &str,
-    title: &str,
-    at: &str,
-) -> sqlx::Result<()> {
+pub async fn insert(db: impl AnyExecutor<'_>, workspace: &str, id: &str, title: &str, at: &str) -> sqlx::Result<()> {
     sqlx::query("insert into conversations (id, workspace, title, created_at, updated_at) values ($1, $2, $3, $4, $4)")
         .bind(id)
         .bind(workspace)
@@ -61,13 +55,7 @@ pub async fn list(
 }
 
 /// `false` when there is no such talk.
-pub async fn rename(
-    db: impl AnyExecutor<'_>,
-    workspace: &str,
-    id: &str,
-    title: &str,
-    at: &str,
-) -> sqlx::Result<bool> {
+pub async fn rename(db: impl AnyExecutor<'_>, workspace: &str, id: &str, title: &str, at: &str) -> sqlx::Result<bool> {
     let done = sqlx::query("update conversations set title = $3, updated_at = $4 where workspace = $1 and id = $2")
         .bind(workspace)
         .bind(id)

@@ -56,8 +56,10 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
             continue;
         };
         let user = user.as_str().to_ascii_lowercase();
-        let not_a_user = ["mailto", "email", "mail", "to", "cc", "bcc", "from", "contact", "owner", "by", "https", "http"];
-        let plain = password.as_str().chars().all(|letter| letter.is_ascii_lowercase() || letter == '.' || letter == '-');
+        let not_a_user =
+            ["mailto", "email", "mail", "to", "cc", "bcc", "from", "contact", "owner", "by", "https", "http"];
+        let plain =
+            password.as_str().chars().all(|letter| letter.is_ascii_lowercase() || letter == '.' || letter == '-');
         if !not_a_user.contains(&user.as_str())
             && !plain
             && !host.as_str().starts_with("sha256")
@@ -66,7 +68,8 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
             findings.push(Finding { span: password.range(), kind: "password in an address" });
         }
     }
-    for (found, group, kind) in [(&*ORACLE, 2, "password in an address"), (&*PGPASS, 1, "password"), (&*WEBHOOK, 1, "webhook")]
+    for (found, group, kind) in
+        [(&*ORACLE, 2, "password in an address"), (&*PGPASS, 1, "password"), (&*WEBHOOK, 1, "webhook")]
     {
         for captures in found.captures_iter(text) {
             if let Some(secret) = captures.get(group)
@@ -83,7 +86,8 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
 fn password_length(rest: &str) -> Option<usize> {
     let port = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
     let after_port = rest.get(port..).unwrap_or_default();
-    if (1..=5).contains(&port) && (after_port.is_empty() || after_port.starts_with(['/', '?', '#', ',', ')', '.', ';'])) {
+    if (1..=5).contains(&port) && (after_port.is_empty() || after_port.starts_with(['/', '?', '#', ',', ')', '.', ';']))
+    {
         return None;
     }
     // Passwords hold what they should not: the last `@` before a query counts, unless it begins a path segment.

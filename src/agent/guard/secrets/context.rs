@@ -30,9 +30,8 @@ static SPOKEN: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 /// `with password …`, `password …`: only for values that nobody takes for a word.
-static BARE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(&format!(r#"(?i)\b(?:{STRONG}|pw)[ \t]+("[^"\n]+"|'[^'\n]+'|`[^`\n]+`|[^\s"'`,;]+)"#))
-});
+static BARE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(&format!(r#"(?i)\b(?:{STRONG}|pw)[ \t]+("[^"\n]+"|'[^'\n]+'|`[^`\n]+`|[^\s"'`,;]+)"#)));
 /// `user/pass: app / s3cret`, `credentials admin/hunter2`, `log in as admin with hunter2`.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -47,7 +46,9 @@ static CLIENT: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// `IDENTIFIED BY '…'`, `ALTER USER … PASSWORD '…'`.
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"(?i)\b(?:identified[ \t]+(?:with[ \t]+\w+[ \t]+)?by|encrypted[ \t]+password)[ \t]+("[^"\n]+"|'[^'\n]+'|[^\s"';]+)"#)
+    pattern(
+        r#"(?i)\b(?:identified[ \t]+(?:with[ \t]+\w+[ \t]+)?by|encrypted[ \t]+password)[ \t]+("[^"\n]+"|'[^'\n]+'|[^\s"';]+)"#,
+    )
 });
 /// A long token within a few words after a word that announces one.
 static ANNOUNCED: LazyLock<Regex> = LazyLock::new(|| {
@@ -58,17 +59,148 @@ static ANNOUNCED: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Values that say something about a secret and are none.
 const WORDS: &[&str] = &[
-    "true", "false", "null", "none", "nil", "yes", "no", "on", "off", "not", "is", "was", "a", "an", "the", "in", "for",
-    "of", "with", "and", "or", "wrong", "incorrect", "invalid", "missing", "required", "expired", "empty", "blank", "set",
-    "unset", "stored", "kept", "saved", "secret", "password", "token", "hash", "hashed", "redact", "redacted", "partial",
-    "masked", "mask", "hidden", "encrypted", "text", "string", "varchar", "char", "bytea", "bigint", "integer", "int",
-    "boolean", "bool", "timestamp", "date", "json", "jsonb", "uuid", "column", "field", "value", "unknown", "failed",
-    "authentication", "to", "by", "too", "also", "still", "correct", "right", "ok", "fine", "same", "different", "being",
-    "supposed", "already", "now", "there", "here", "never", "always", "only", "just", "prompt", "optional", "default",
-    "disabled", "enabled", "md5", "scram-sha-256", "trust", "basic", "bearer", "oauth", "oauth2", "your_password", "nullable",
-    "exclude", "excluded", "include", "drop", "dropped", "falsch", "richtig", "que", "la", "le", "el", "un", "une", "ein",
-    "eine", "nicht", "pas", "incorrecta", "incorrect,", "error", "denied", "rejected", "refused", "rotated", "changed", "reset",
-    "what", "where", "who", "sensitive", "personal", "unique", "indexed", "it", "this", "that", "from", "at", "as", "if",
+    "true",
+    "false",
+    "null",
+    "none",
+    "nil",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "not",
+    "is",
+    "was",
+    "a",
+    "an",
+    "the",
+    "in",
+    "for",
+    "of",
+    "with",
+    "and",
+    "or",
+    "wrong",
+    "incorrect",
+    "invalid",
+    "missing",
+    "required",
+    "expired",
+    "empty",
+    "blank",
+    "set",
+    "unset",
+    "stored",
+    "kept",
+    "saved",
+    "secret",
+    "password",
+    "token",
+    "hash",
+    "hashed",
+    "redact",
+    "redacted",
+    "partial",
+    "masked",
+    "mask",
+    "hidden",
+    "encrypted",
+    "text",
+    "string",
+    "varchar",
+    "char",
+    "bytea",
+    "bigint",
+    "integer",
+    "int",
+    "boolean",
+    "bool",
+    "timestamp",
+    "date",
+    "json",
+    "jsonb",
+    "uuid",
+    "column",
+    "field",
+    "value",
+    "unknown",
+    "failed",
+    "authentication",
+    "to",
+    "by",
+    "too",
+    "also",
+    "still",
+    "correct",
+    "right",
+    "ok",
+    "fine",
+    "same",
+    "different",
+    "being",
+    "supposed",
+    "already",
+    "now",
+    "there",
+    "here",
+    "never",
+    "always",
+    "only",
+    "just",
+    "prompt",
+    "optional",
+    "default",
+    "disabled",
+    "enabled",
+    "md5",
+    "scram-sha-256",
+    "trust",
+    "basic",
+    "bearer",
+    "oauth",
+    "oauth2",
+    "your_password",
+    "nullable",
+    "exclude",
+    "excluded",
+    "include",
+    "drop",
+    "dropped",
+    "falsch",
+    "richtig",
+    "que",
+    "la",
+    "le",
+    "el",
+    "un",
+    "une",
+    "ein",
+    "eine",
+    "nicht",
+    "pas",
+    "incorrecta",
+    "incorrect,",
+    "error",
+    "denied",
+    "rejected",
+    "refused",
+    "rotated",
+    "changed",
+    "reset",
+    "what",
+    "where",
+    "who",
+    "sensitive",
+    "personal",
+    "unique",
+    "indexed",
+    "it",
+    "this",
+    "that",
+    "from",
+    "at",
+    "as",
+    "if",
 ];
 
 pub(super) fn find(text: &str) -> Vec<Finding> {
@@ -86,9 +218,7 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
             findings.push(Finding { span, kind: if is_key(&captures) { "key or token" } else { "password" } });
         }
     }
-    collect(&OPTION, text, "password", &mut findings, |value, _| {
-        !is_word(value) && !value.starts_with('-')
-    });
+    collect(&OPTION, text, "password", &mut findings, |value, _| !is_word(value) && !value.starts_with('-'));
     collect(&SPOKEN, text, "password", &mut findings, |value, _| !is_word(value));
     collect(&BARE, text, "password", &mut findings, |value, quoted| quoted && !is_word(value) || no_word(value));
     collect(&PAIR, text, "password", &mut findings, |value, _| no_word(value));
@@ -164,7 +294,8 @@ fn is_quoted(value: &str) -> bool {
 }
 
 fn is_word(value: &str) -> bool {
-    let value = value.trim_matches(|letter: char| matches!(letter, '"' | '\'' | '`' | ',' | '.' | '?' | '!' | ')' | '(' | ':'));
+    let value =
+        value.trim_matches(|letter: char| matches!(letter, '"' | '\'' | '`' | ',' | '.' | '?' | '!' | ')' | '(' | ':'));
     value.is_empty() || WORDS.iter().any(|word| word.eq_ignore_ascii_case(value)) || value.starts_with("varchar(")
 }
 
@@ -185,7 +316,12 @@ fn no_word(value: &str) -> bool {
     let digit = value.chars().any(|letter| letter.is_ascii_digit());
     let sign = value.chars().any(|letter| "!@#$%^&*+=~|\\/?".contains(letter));
     let length = value.chars().count();
-    length >= 5 && (digit || sign) && !is_word(value) && !is_mundane(value) && !is_identifier(value) && value != MARK_EDGE
+    length >= 5
+        && (digit || sign)
+        && !is_word(value)
+        && !is_mundane(value)
+        && !is_identifier(value)
+        && value != MARK_EDGE
 }
 
 /// What is left of our own mark when a pattern cuts into it.
@@ -253,5 +389,10 @@ fn entropy(value: &str) -> f64 {
         }
     }
     let all = f64::from(u32::try_from(value.len()).unwrap_or(u32::MAX));
-    counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / all).map(|share| -share * share.log2()).sum()
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| f64::from(*count) / all)
+        .map(|share| -share * share.log2())
+        .sum()
 }

@@ -75,7 +75,8 @@ fn is_placeholder(value: &str) -> bool {
         && !(value.starts_with('{') && value.chars().any(|letter| letter.is_ascii_digit()));
     let variable = value.strip_prefix('$').is_some_and(|name| {
         let name = name.trim_matches(|letter| matches!(letter, '{' | '}' | '(' | ')'));
-        name.len() > 1 && name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
+        name.len() > 1
+            && name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
     });
     let reference = ["env:", "vault:", "arn:", "ref:", "file:", "secretRef:", "process.env", "os.environ"]
         .iter()

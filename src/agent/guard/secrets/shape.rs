@@ -8,7 +8,10 @@ use super::{Finding, pattern};
 
 /// Kind and pattern. Where a pattern has a group, the group is the secret; otherwise all of it is.
 const SHAPES: &[(&str, &str)] = &[
-    ("private key", r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)"),
+    (
+        "private key",
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
+    ),
     ("private key", r"PuTTY-User-Key-File-\d[\s\S]*?(?:Private-MAC:\s*\w+|\z)"),
     ("AWS key", r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b"),
     ("Google key", r"\bAIza[0-9A-Za-z_\-]{35}"),
@@ -49,7 +52,10 @@ const SHAPES: &[(&str, &str)] = &[
     ("Towpath key", r"\btp_[0-9A-Za-z_\-]{24,}"),
     ("signed token", r"\beyJ[0-9A-Za-z_\-]{8,}\.eyJ[0-9A-Za-z_\-]{8,}(?:\.[0-9A-Za-z_\-]*)?"),
     ("bearer token", r"(?i)\bbearer\s+([0-9a-z_\-.~+/]{12,}=*)"),
-    ("authorization", r"(?i)\bauthorization['\x22]?\s*[:=]\s*['\x22]?(?:basic|digest|token|apikey|negotiate)\s+([0-9a-z_\-.~+/]{8,}=*)"),
+    (
+        "authorization",
+        r"(?i)\bauthorization['\x22]?\s*[:=]\s*['\x22]?(?:basic|digest|token|apikey|negotiate)\s+([0-9a-z_\-.~+/]{8,}=*)",
+    ),
     ("signature", r"(?i)[?&](?:sig|x-amz-signature|x-goog-signature|x-amz-security-token)=([0-9a-z%+/_\-]{16,}=*)"),
 ];
 
