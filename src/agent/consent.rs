@@ -1,6 +1,29 @@
 //! Reads a clear yes or no under something that is on offer. The server reads it, never a mind; whatever is not clearly
 //! one or the other is an ordinary request.
 
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+/// The words, in `consent.json` beside this file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Phrases {
+    /// Each alone is a yes. Longer ones stand for themselves: in "go ahead" neither word is one.
+    yes: Vec<String>,
+    /// Each alone is a no.
+    no: Vec<String>,
+    /// Change nothing beside a yes.
+    beside_yes: Vec<String>,
+    /// May stand around the names of what is destroyed.
+    beside_names: Vec<String>,
+    beside_no: Vec<String>,
+}
+
+#[expect(clippy::expect_used, reason = "the file is part of the program, and every test here reads it")]
+static PHRASES: LazyLock<Phrases> =
+    LazyLock::new(|| serde_json::from_str(include_str!("consent.json")).expect("consent.json is well-formed"));
+
 /// What a message says about the offer above it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consent {
@@ -11,355 +34,6 @@ pub enum Consent {
     /// An ordinary request, a question, a yes with a condition.
     Neither,
 }
-
-/// Each alone is a yes. Longer ones stand for themselves: in "go ahead" neither word is a yes.
-const YES: &[&str] = &[
-    "yes",
-    "y",
-    "yep",
-    "yeah",
-    "yup",
-    "yea",
-    "aye",
-    "sure",
-    "sure thing",
-    "ok",
-    "okay",
-    "k",
-    "confirm",
-    "confirmed",
-    "i confirm",
-    "confirm it",
-    "approve",
-    "approved",
-    "i approve",
-    "agreed",
-    "i agree",
-    "accept",
-    "accepted",
-    "go",
-    "go ahead",
-    "go for it",
-    "do it",
-    "do that",
-    "just do it",
-    "run it",
-    "run that",
-    "run the plan",
-    "run this",
-    "start",
-    "start it",
-    "start the run",
-    "start the plan",
-    "start now",
-    "proceed",
-    "please do",
-    "make it so",
-    "ship it",
-    "lets go",
-    "lets do it",
-    "lets run it",
-    "execute",
-    "execute it",
-    "absolutely",
-    "definitely",
-    "of course",
-    "certainly",
-    "lgtm",
-    "affirmative",
-    "kick it off",
-    "fire away",
-    "carry on with it",
-    "sounds good go ahead",
-    // German
-    "ja",
-    "jawohl",
-    "jep",
-    "klar",
-    "na klar",
-    "gerne",
-    "mach das",
-    "mach es",
-    "machs",
-    "mach mal",
-    "los",
-    "los gehts",
-    "leg los",
-    "bestätigt",
-    "bestätigen",
-    "bestätige",
-    "ich bestätige",
-    "einverstanden",
-    "starten",
-    "ausführen",
-    // Spanish, Portuguese, Italian
-    "sí",
-    "si",
-    "claro",
-    "dale",
-    "adelante",
-    "confirmo",
-    "confirmar",
-    "confirmado",
-    "hazlo",
-    "de acuerdo",
-    "vale",
-    "sim",
-    "pode fazer",
-    "pode ser",
-    "faça",
-    "sì",
-    "procedi",
-    "confermo",
-    "va bene",
-    "certo",
-    "vai",
-    "fallo",
-    // French
-    "oui",
-    "ouais",
-    "vas y",
-    "allez y",
-    "je confirme",
-    "confirme",
-    "confirmez",
-    "daccord",
-    "dac",
-    "cest bon",
-    "fais le",
-    // Dutch, Swedish, Danish, Norwegian, Polish, Czech, Russian, Turkish, Japanese, Chinese, Korean
-    "doe maar",
-    "akkoord",
-    "bevestig",
-    "prima",
-    "graag",
-    "japp",
-    "bekräfta",
-    "bekræft",
-    "jo",
-    "tak",
-    "potwierdzam",
-    "ano",
-    "potvrzuji",
-    "да",
-    "давай",
-    "подтверждаю",
-    "хорошо",
-    "evet",
-    "onaylıyorum",
-    "はい",
-    "お願いします",
-    "是",
-    "是的",
-    "确认",
-    "好",
-    "好的",
-    "네",
-    "예",
-    "👍",
-    "✅",
-    "👌",
-];
-/// Each alone is a no.
-const NO: &[&str] = &[
-    "no",
-    "n",
-    "nope",
-    "nah",
-    "no way",
-    "cancel",
-    "cancel it",
-    "cancel that",
-    "cancel this",
-    "cancel the plan",
-    "dismiss",
-    "dismiss it",
-    "dismiss that",
-    "discard",
-    "discard it",
-    "discard that",
-    "discard the plan",
-    "drop it",
-    "forget it",
-    "forget that",
-    "forget about it",
-    "never mind",
-    "nevermind",
-    "dont",
-    "do not",
-    "dont do it",
-    "do not do it",
-    "dont do that",
-    "dont run it",
-    "do not run it",
-    "reject",
-    "rejected",
-    "scrap that",
-    "scrap it",
-    "not now",
-    "rather not",
-    "id rather not",
-    "nein",
-    "lieber nicht",
-    "abbrechen",
-    "vergiss es",
-    "verwerfen",
-    "non",
-    "annule",
-    "annuler",
-    "laisse tomber",
-    "cancelar",
-    "cancela",
-    "no lo hagas",
-    "olvídalo",
-    "não",
-    "annulla",
-    "lascia stare",
-    "nee",
-    "annuleer",
-    "nej",
-    "avbryt",
-    "nie",
-    "anuluj",
-    "ne",
-    "нет",
-    "отмена",
-    "hayır",
-    "iptal",
-    "いいえ",
-    "不",
-    "不要",
-    "取消",
-    "아니요",
-    "👎",
-    "❌",
-];
-/// Words that change nothing beside a yes.
-const BESIDE_YES: &[&str] = &[
-    "please",
-    "thanks",
-    "thank you",
-    "thx",
-    "cheers",
-    "now",
-    "right now",
-    "then",
-    "perfect",
-    "great",
-    "good",
-    "nice",
-    "cool",
-    "fine",
-    "looks good",
-    "looks good to me",
-    "looks great",
-    "looks right",
-    "looks fine",
-    "sounds good",
-    "all good",
-    "thats it",
-    "thats right",
-    "thats correct",
-    "thats fine",
-    "correct",
-    "right",
-    "exactly",
-    "well",
-    "and",
-    "with it",
-    "with that",
-    "with the plan",
-    "with this plan",
-    "the plan",
-    "this plan",
-    "that plan",
-    "as proposed",
-    "as is",
-    "as shown",
-    "it",
-    "that",
-    "this",
-    "run",
-    "copy it",
-    "load it",
-    "move it",
-    "sync it",
-    "transfer it",
-    "start the copy",
-    "start the transfer",
-    "start the sync",
-    "start the load",
-    "bitte",
-    "danke",
-    "jetzt",
-    "das",
-    "es",
-    "gut",
-    "super",
-    "passt",
-    "por favor",
-    "gracias",
-    "ahora",
-    "obrigado",
-    "obrigada",
-    "per favore",
-    "grazie",
-    "merci",
-    "sil vous plaît",
-    "sil te plaît",
-    "maintenant",
-    "alstublieft",
-    "graag gedaan",
-    "nu",
-    "tack",
-];
-/// Words that name what is destroyed.
-const BESIDE_NAMES: &[&str] = &[
-    "replace",
-    "overwrite",
-    "drop",
-    "delete",
-    "replacing",
-    "overwriting",
-    "the table",
-    "the tables",
-    "table",
-    "tables",
-    "the",
-    "and",
-    "i know",
-    "really",
-    "existing",
-    "ersetze",
-    "überschreibe",
-    "remplace",
-    "reemplaza",
-    "go ahead and",
-];
-const BESIDE_NO: &[&str] = &[
-    "please",
-    "thanks",
-    "thank you",
-    "it",
-    "that",
-    "this",
-    "the plan",
-    "this plan",
-    "that plan",
-    "all",
-    "then",
-    "bitte",
-    "danke",
-    "das",
-    "es",
-    "gracias",
-    "merci",
-    "por favor",
-    "sorry",
-    "actually",
-    "oh",
-    "grazie",
-];
 
 /// Reads a message under an offer that would destroy the data of these tables (none: nothing is destroyed).
 pub fn read(text: &str, destructive: &[String]) -> Consent {
@@ -372,12 +46,12 @@ pub fn read(text: &str, destructive: &[String]) -> Consent {
         destructive.iter().filter(|target| !take_name(&mut rest, target, destructive)).cloned().collect();
     let words = words(&rest);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    if covered(&words, NO, &[BESIDE_NO]) {
+    if covered(&words, &PHRASES.no, &[&PHRASES.beside_no]) {
         return Consent::No;
     }
     let named = unnamed.len() < destructive.len();
-    let beside: &[&[&str]] = if named { &[BESIDE_YES, BESIDE_NAMES] } else { &[BESIDE_YES] };
-    if !covered(&words, YES, beside) {
+    let beside_names: &[String] = if named { &PHRASES.beside_names } else { &[] };
+    if !covered(&words, &PHRASES.yes, &[&PHRASES.beside_yes, beside_names]) {
         return Consent::Neither;
     }
     if unnamed.is_empty() { Consent::Yes } else { Consent::Unnamed(unnamed) }
@@ -422,7 +96,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// Whether the words are nothing but phrases of these lists, at least one of them from `core`.
-fn covered(words: &[&str], core: &[&str], beside: &[&[&str]]) -> bool {
+fn covered(words: &[&str], core: &[String], beside: &[&[String]]) -> bool {
     let mut rest = words;
     let mut heard = false;
     while !rest.is_empty() {
@@ -439,7 +113,7 @@ fn covered(words: &[&str], core: &[&str], beside: &[&[&str]]) -> bool {
 }
 
 /// How many words the longest phrase takes that the words begin with.
-fn longest(words: &[&str], phrases: &[&str]) -> usize {
+fn longest(words: &[&str], phrases: &[String]) -> usize {
     phrases
         .iter()
         .filter_map(|phrase| {
