@@ -2,6 +2,7 @@
 
 pub mod builtin;
 pub mod consent;
+pub mod diagnose;
 pub mod guard;
 pub mod model;
 pub mod tool;
