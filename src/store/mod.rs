@@ -3,13 +3,18 @@
 //! executor.
 
 pub mod actions;
+pub mod audit;
+pub mod connections;
 pub mod conversations;
 pub mod events;
 pub mod messages;
+pub mod pipelines;
+pub mod plans;
 pub mod turns;
 
 use std::path::Path;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Any, AnyPool, Executor, SqlStr, Transaction};
@@ -34,6 +39,11 @@ pub type Row = AnyRow;
 
 /// In order; a migration that has shipped is never edited.
 const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "workspace", include_str!("../../migrations/0001_workspace.sql"))];
+
+/// A time as it is stored: RFC 3339, UTC, always with microseconds, so that it sorts as text.
+pub fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
 
 impl Store {
     /// Opens (and makes, and migrates) the SQLite store in a data directory.
