@@ -4,13 +4,19 @@
 
 pub mod actions;
 pub mod audit;
+pub mod checkpoints;
 pub mod connections;
 pub mod conversations;
 pub mod events;
 pub mod messages;
 pub mod pipelines;
 pub mod plans;
+pub mod quarantine;
+pub mod run_logs;
+pub mod runs;
+pub mod schedules;
 pub mod turns;
+pub mod workspace_keys;
 
 use std::path::Path;
 
@@ -101,6 +107,11 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// A stored time read back; `None` when the text is none.
+pub fn time(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
 }
 
 #[cfg(test)]
