@@ -86,9 +86,8 @@ pub(super) async fn transfer(ends: &Ends, prepared: &Arc<Prepared>) -> Result<Tr
         .as_ref()
         .map(|edge| Boundary::new(edge.cursor.clone(), edge.rows.clone(), &checkpoint.boundary))
         .transpose()?;
-    let checksum = (ends.verify == Verify::Checksums).then(|| {
-        checkpoint.checksum.filter(|_| resumed).unwrap_or_else(|| Checksum::new(&prepared.written))
-    });
+    let checksum = (ends.verify == Verify::Checksums)
+        .then(|| checkpoint.checksum.filter(|_| resumed).unwrap_or_else(|| Checksum::new(&prepared.written)));
     let request = ReadRequest { after: checkpoint.source.clone(), ..prepared.read.clone() };
     let reading = stage::start(
         ends.source.read(request).await?,

@@ -96,7 +96,9 @@ async fn count(
             Some(keys) => {
                 receipt.verdict = Verdict::Counted;
                 if keys < written {
-                    receipt.notes.push(format!("The {written} rows have {keys} distinct keys; the newest of each stands."));
+                    receipt
+                        .notes
+                        .push(format!("The {written} rows have {keys} distinct keys; the newest of each stands."));
                 }
             }
             // Every row has its own key then, and none was lost.
@@ -156,8 +158,7 @@ async fn compare(
             columns => format!("The columns `{}` do not hold the values that were sent.", columns.join("`, `")),
         });
     }
-    receipt.checksum =
-        Some(ChecksumReceipt { source: sent.shown(), destination: arrived.shown(), equal, differing });
+    receipt.checksum = Some(ChecksumReceipt { source: sent.shown(), destination: arrived.shown(), equal, differing });
     Ok(())
 }
 
