@@ -2,17 +2,22 @@
 //! `bigint` and `text` columns, times as RFC 3339 UTC text, JSON as text. One file per table, free functions on an
 //! executor.
 
+pub mod actions;
 pub mod audit;
 pub mod checkpoints;
 pub mod connections;
+pub mod conversations;
 pub mod events;
+pub mod messages;
 pub mod pipelines;
 pub mod plans;
 pub mod quarantine;
 pub mod run_logs;
 pub mod runs;
 pub mod schedules;
+pub mod turns;
 pub mod workspace_keys;
+pub mod workspaces;
 
 use std::path::Path;
 
