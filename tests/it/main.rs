@@ -3,8 +3,12 @@
 
 mod duckdb;
 mod files;
+mod kill;
 mod postgres;
+mod runner;
 mod sample;
+mod schedule;
 mod server;
 mod sqlite;
 mod tidy;
+mod yard;
