@@ -3,6 +3,9 @@
 //! executor.
 
 pub mod events;
+pub mod keys;
+pub mod sessions;
+pub mod settings;
 
 use std::path::Path;
 
