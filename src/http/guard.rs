@@ -75,7 +75,7 @@ pub async fn origin(State(api): State<Api>, request: Request, next: Next) -> Res
 }
 
 fn authority(request: &Request) -> Result<Authority, ApiError> {
-    // HTTP/2 carries it in the address, HTTP/1.1 in the header.
+    // A request to a proxy carries it in the address, any other in its header.
     if let Some(authority) = request.uri().authority() {
         return Ok(authority.clone());
     }

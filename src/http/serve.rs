@@ -11,9 +11,8 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,7 +23,7 @@ use tower::ServiceExt as _;
 
 use crate::config::ServerConfig;
 use crate::net::{self, TlsError};
-use crate::tasks;
+use crate::tasks::{self, Tasks};
 
 /// A connection that has not sent a whole request head by then is closed.
 const HEAD_TIME: Duration = Duration::from_secs(15);
@@ -95,7 +94,7 @@ impl Listener {
 
     /// Serves until `closing`, then lets open requests end.
     pub async fn serve(self, router: Router, closing: CancellationToken) {
-        let graceful = GracefulShutdown::new();
+        let connections = Tasks::new();
         loop {
             // The place is taken before the connection is: at the limit, clients wait in the kernel's queue.
             let place = tokio::select! {
@@ -114,16 +113,16 @@ impl Listener {
                     }
                 },
             };
-            let (router, tls, watcher) = (router.clone(), self.tls.clone(), graceful.watcher());
-            tasks::spawn("connection", async move {
+            let (router, tls, closing) = (router.clone(), self.tls.clone(), closing.clone());
+            connections.spawn("connection", async move {
                 let _place = place;
                 // Small events should not wait for more to go with them.
                 let _ = socket.set_nodelay(true);
-                serve_connection(socket, peer, tls, router, watcher).await;
+                serve_connection(socket, peer, tls, router, closing).await;
             });
         }
         drop(self.tcp);
-        if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+        if tokio::time::timeout(GRACE, connections.shut_down()).await.is_err() {
             tracing::warn!("requests were still open and are cut off");
         }
     }
@@ -134,19 +133,19 @@ async fn serve_connection(
     peer: SocketAddr,
     tls: Option<tokio_rustls::TlsAcceptor>,
     router: Router,
-    watcher: Watcher,
+    closing: CancellationToken,
 ) {
     match tls {
-        None => serve_http(socket, peer, router, watcher).await,
+        None => serve_http(socket, peer, router, closing).await,
         Some(tls) => match tokio::time::timeout(HANDSHAKE_TIME, tls.accept(socket)).await {
-            Ok(Ok(socket)) => serve_http(socket, peer, router, watcher).await,
+            Ok(Ok(socket)) => serve_http(socket, peer, router, closing).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         },
     }
 }
 
-async fn serve_http<S>(socket: S, peer: SocketAddr, router: Router, watcher: Watcher)
+async fn serve_http<S>(socket: S, peer: SocketAddr, router: Router, closing: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -154,15 +153,24 @@ where
         request.extensions_mut().insert(ConnectInfo(peer));
         request.map(Body::new)
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(HEAD_TIME)).max_concurrent_streams(64);
-    let connection = builder.serve_connection_with_upgrades(
-        TokioIo::new(Unstuck { inner: socket, stuck: None }),
-        TowerToHyperService::new(service),
-    );
-    if let Err(error) = watcher.watch(connection.into_owned()).await {
-        tracing::debug!(cause = crate::telemetry::causes(error.as_ref()), "a connection broke off");
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .serve_connection(TokioIo::new(Unstuck { inner: socket, stuck: None }), TowerToHyperService::new(service))
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let mut asked = false;
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break ended,
+            () = closing.cancelled(), if !asked => {
+                asked = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(cause = crate::telemetry::causes(&error), "a connection broke off");
     }
 }
 

@@ -2,13 +2,18 @@
 //! `bigint` and `text` columns, times as RFC 3339 UTC text, JSON as text. One file per table, free functions on an
 //! executor.
 
+pub mod audit;
+pub mod connections;
 pub mod events;
 pub mod keys;
+pub mod pipelines;
+pub mod plans;
 pub mod sessions;
 pub mod settings;
 
 use std::path::Path;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Any, AnyPool, Executor, SqlStr, Transaction};
@@ -33,6 +38,11 @@ pub type Row = AnyRow;
 
 /// In order; a migration that has shipped is never edited.
 const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "workspace", include_str!("../../migrations/0001_workspace.sql"))];
+
+/// A time as it is stored: RFC 3339, UTC, always with microseconds, so that it sorts as text.
+pub fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
 
 impl Store {
     /// Opens (and makes, and migrates) the SQLite store in a data directory.
