@@ -2,3 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod server;
+mod files;
+mod sqlite;
+mod tidy;
