@@ -10,13 +10,15 @@ use serde_json::Value;
 use crate::agent::Agent;
 use crate::agent::builtin::Builtin;
 use crate::agent::model::ChatModel;
-use crate::agent::openai::OpenAi;
+use crate::agent::openai::{OpenAi, OpenAiConfig};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, ModelChoice};
+use crate::events::AttachmentView;
 use crate::events::bus::Bus;
+use crate::http::access::Caller;
 use crate::http::error::{Answer, ApiError};
-use crate::ids::{Actor, ConversationId, PlanId, RunId, WorkspaceId};
+use crate::ids::{ActionId, Actor, ConversationId, PipelineId, PlanId, RunId, WorkspaceId};
 use crate::runner::Runner;
 use crate::schedule::Scheduler;
 use crate::secrets::{Vault, VaultError};
@@ -61,7 +63,8 @@ impl AppError {
             Self::Folder(..) => Some("Choose another with `--data` or `TOWPATH_DATA`.".to_owned()),
             Self::Locked(..) => Some("Stop it first, or choose another folder with `--data`.".to_owned()),
             Self::Store(_) => Some(
-                "Check `TOWPATH_DATABASE_URL` and that the database answers; `TOWPATH_LOG=debug` shows the cause.".to_owned(),
+                "Check `TOWPATH_DATABASE_URL` and that the database answers; `TOWPATH_LOG=debug` shows the cause."
+                    .to_owned(),
             ),
             Self::Vault(_) => Some("`towpath doctor` says which key is used.".to_owned()),
             Self::Model(_) => Some("Check `TOWPATH_MODEL` and its endpoint; `towpath doctor` asks it.".to_owned()),
@@ -114,6 +117,65 @@ impl App {
         self.workspace.store.close().await;
     }
 
+    /// Begins a talk.
+    pub async fn open_conversation(&self, title: &str) -> Answer<ConversationId> {
+        Ok(self.talk.open_conversation(title).await?)
+    }
+
+    /// Says something in a talk and waits for the end of the turn. What happens meanwhile is told by the bus.
+    pub async fn say(
+        &self,
+        conversation: ConversationId,
+        text: String,
+        attachments: Vec<AttachmentView>,
+        caller: &Caller,
+    ) -> Answer<()> {
+        Ok(self.talk.say(conversation, text, attachments, caller.actor.clone()).await?)
+    }
+
+    /// Confirms a plan in the talk that it was proposed in, and starts it.
+    pub async fn confirm_in_talk(
+        &self,
+        conversation: ConversationId,
+        plan: PlanId,
+        digest: &str,
+        acknowledged: &[String],
+        by: Actor,
+    ) -> Answer<(PipelineId, RunId)> {
+        let done = self.talk.confirm(conversation, plan, digest, acknowledged, by).await?;
+        let run = done
+            .run
+            .ok_or_else(|| ApiError::conflict("not_started", "The plan is confirmed, and its run did not start."))?;
+        Ok((done.pipeline, run))
+    }
+
+    /// Turns a plan down in the talk that it was proposed in.
+    pub async fn dismiss_in_talk(&self, conversation: ConversationId, plan: PlanId, by: Actor) -> Answer<()> {
+        Ok(self.talk.dismiss(conversation, plan, by).await?)
+    }
+
+    /// Does what the agent offered.
+    pub async fn confirm_action(&self, conversation: ConversationId, action: ActionId, by: Actor) -> Answer<()> {
+        Ok(self.talk.confirm_action(conversation, action, by).await?)
+    }
+
+    /// Turns down what the agent offered.
+    pub async fn dismiss_action(&self, conversation: ConversationId, action: ActionId, by: Actor) -> Answer<()> {
+        Ok(self.talk.dismiss_action(conversation, action, by).await?)
+    }
+
+    /// Ends the turn that goes on in a talk, if one does.
+    pub async fn cancel_turn(&self, conversation: ConversationId) -> Answer<()> {
+        Ok(self.talk.cancel_turn(conversation).await?)
+    }
+
+    /// Asks a run to stop at its next checkpoint.
+    pub async fn cancel_run(&self, run: RunId, by: &Actor) -> Answer<()> {
+        self.runner.cancel(run, by).await?;
+        self.record(by, "run.cancelled", &format!("run:{run}"), Value::Null).await?;
+        Ok(())
+    }
+
     /// Writes into the audit log.
     pub async fn record(&self, by: &Actor, action: &str, object: &str, detail: Value) -> Result<(), WorkspaceError> {
         self.workspace.record(by, action, object, &detail).await
@@ -124,8 +186,12 @@ fn model(config: &Config) -> Result<Arc<dyn ChatModel>, AppError> {
     Ok(match &config.model {
         ModelChoice::Builtin => Arc::new(Builtin::new()),
         ModelChoice::OpenAi { name, base_url, key } => {
-            let client = crate::net::client(config.model_timeout).map_err(|error| AppError::Model(error.into()))?;
-            Arc::new(OpenAi::new(client, base_url, name, key.clone()))
+            let endpoint = OpenAiConfig {
+                first_byte: config.model_timeout,
+                silence: config.model_timeout,
+                ..OpenAiConfig::new(base_url, name, key.clone())
+            };
+            Arc::new(OpenAi::new(endpoint).map_err(|error| AppError::Model(error.into()))?)
         }
     })
 }

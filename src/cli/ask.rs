@@ -7,7 +7,6 @@ use super::terminal::Terminal;
 use super::turn::{self, Offer, Turn};
 use super::{operator, run};
 use crate::app::App;
-use crate::http::error::ApiError;
 use crate::ids::ConversationId;
 
 /// Questions answered before it is clear that the two do not understand each other.
@@ -50,7 +49,7 @@ pub(super) async fn run(command: Ask, app: &App, terminal: &Terminal) -> Result<
     let acknowledged = match run::agree(terminal, &offer.view, command.acknowledge) {
         Ok(acknowledged) => acknowledged,
         Err(refused) => {
-            app.talk.dismiss(conversation, offer.plan, operator()).await.map_err(ApiError::from)?;
+            app.dismiss_in_talk(conversation, offer.plan, operator()).await?;
             return Err(refused);
         }
     };
@@ -78,7 +77,7 @@ pub(super) async fn confirm(
     offer: &Offer,
     acknowledged: Vec<String>,
 ) -> Result<(), Failure> {
-    let started = app.confirm_in_talk(conversation, offer.plan, &offer.digest, &acknowledged, operator()).await?;
+    let (_, started) = app.confirm_in_talk(conversation, offer.plan, &offer.digest, &acknowledged, operator()).await?;
     run::see_through(app, terminal, started).await
 }
 
@@ -87,8 +86,12 @@ fn ended_without_plan(terminal: &Terminal, turn: &Turn) -> Result<(), Failure> {
         terminal.result(turn, |_, _| ())?;
     }
     if let Some(question) = &turn.question {
-        return Err(Failure::new(Exit::NotConfirmed, "question", format!("An answer is needed first: {}", question.text))
-            .suggest("Say it all in one sentence, or answer in `towpath chat`."));
+        return Err(Failure::new(
+            Exit::NotConfirmed,
+            "question",
+            format!("An answer is needed first: {}", question.text),
+        )
+        .suggest("Say it all in one sentence, or answer in `towpath chat`."));
     }
     if let [first, ..] = turn.problems.as_slice() {
         return Err(Failure::new(Exit::InvalidPlan, "no_plan", first.message.clone()));

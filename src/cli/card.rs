@@ -7,7 +7,7 @@ use crate::events::{ColumnView, EndpointView, PlanView, ProblemView, StreamView}
 const COLUMNS: usize = 12;
 
 /// Prints the plan: what goes where, how, what that does, what was assumed and what to watch.
-pub fn show(terminal: &Terminal, view: &PlanView, digest: &str) {
+pub(super) fn show(terminal: &Terminal, view: &PlanView, digest: &str) {
     terminal.line("");
     terminal.line(&format!("  {}  {}", terminal.accent("PLAN"), terminal.bold(&printable(&view.name))));
     terminal.line(&format!(
@@ -21,14 +21,25 @@ pub fn show(terminal: &Terminal, view: &PlanView, digest: &str) {
     for stream in &view.streams {
         mapping(terminal, stream);
     }
-    section(terminal, "What will happen", view.effects.iter().map(|effect| {
-        let kind = format!("{:<8}", effect.kind);
-        let kind = if effect.destructive { terminal.bad(&kind) } else { terminal.accent(&kind) };
-        format!("{kind} {}", printable(&effect.text))
-    }));
-    section(terminal, "Measured", view.streams.iter().flat_map(|stream| {
-        stream.evidence.iter().map(|evidence| format!("{}: {}", printable(&stream.stream), printable(&evidence.text)))
-    }));
+    section(
+        terminal,
+        "What will happen",
+        view.effects.iter().map(|effect| {
+            let kind = format!("{:<8}", effect.kind);
+            let kind = if effect.destructive { terminal.bad(&kind) } else { terminal.accent(&kind) };
+            format!("{kind} {}", printable(&effect.text))
+        }),
+    );
+    section(
+        terminal,
+        "Measured",
+        view.streams.iter().flat_map(|stream| {
+            stream
+                .evidence
+                .iter()
+                .map(|evidence| format!("{}: {}", printable(&stream.stream), printable(&evidence.text)))
+        }),
+    );
     section(terminal, "Taken for granted", view.assumptions.iter().map(|assumption| printable(&assumption.text)));
     section(terminal, "Watch out", view.warnings.iter().map(|warning| warned(terminal, warning)));
     if let Some(schedule) = &view.schedule {
@@ -37,9 +48,11 @@ pub fn show(terminal: &Terminal, view: &PlanView, digest: &str) {
         lines.extend(schedule.note.clone());
         section(terminal, "Schedule", lines);
     }
-    section(terminal, "Data that would be lost", view.destructive.iter().map(|target| {
-        terminal.bad(&format!("the rows of {} are replaced", printable(target)))
-    }));
+    section(
+        terminal,
+        "Data that would be lost",
+        view.destructive.iter().map(|target| terminal.bad(&format!("the rows of {} are replaced", printable(target)))),
+    );
     let mut totals = Vec::new();
     totals.extend(view.rows.map(|rows| format!("{} rows", count(rows))));
     totals.extend(view.bytes.map(size));
@@ -57,7 +70,11 @@ pub fn show(terminal: &Terminal, view: &PlanView, digest: &str) {
 
 fn endpoint(terminal: &Terminal, endpoint: &EndpointView) -> String {
     let namespace = endpoint.namespace.as_deref().map(|name| format!(" / {}", printable(name))).unwrap_or_default();
-    format!("{}{namespace} {}", terminal.bold(&printable(&endpoint.connection)), terminal.dim(&format!("({})", endpoint.connector)))
+    format!(
+        "{}{namespace} {}",
+        terminal.bold(&printable(&endpoint.connection)),
+        terminal.dim(&format!("({})", endpoint.connector))
+    )
 }
 
 fn streams(terminal: &Terminal, streams: &[StreamView]) {
@@ -114,7 +131,8 @@ fn mapping(terminal: &Terminal, stream: &StreamView) {
                 _ => terminal.good(&column.verdict),
             };
             let notes: Vec<String> = column.change.iter().chain(&column.note).map(|note| printable(note)).collect();
-            let target = if column.target == column.source { String::new() } else { format!("{} ", printable(&column.target)) };
+            let target =
+                if column.target == column.source { String::new() } else { format!("{} ", printable(&column.target)) };
             vec![
                 printable(&column.source),
                 printable(&column.source_type),

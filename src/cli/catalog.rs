@@ -30,7 +30,12 @@ pub(super) fn run(command: Catalog, app: &App, terminal: &Terminal) -> Result<()
             .iter()
             .map(|connector| {
                 let roles: Vec<&str> = connector.roles.iter().map(|role| role.word()).collect();
-                vec![terminal.bold(&connector.id), connector.kind.clone(), roles.join(", "), connector.description.clone()]
+                vec![
+                    terminal.bold(&connector.id),
+                    connector.kind.clone(),
+                    roles.join(", "),
+                    connector.description.clone(),
+                ]
             })
             .collect();
         terminal.table(&[Align::Left; 4], &["CONNECTOR", "KIND", "CAN BE", ""], &rows);

@@ -1,9 +1,9 @@
 //! `towpath chat`: a talk on the terminal.
 
 use super::failure::{Exit, Failure};
+use super::run;
 use super::terminal::Terminal;
 use super::turn::{self, Asked};
-use super::run;
 use crate::app::App;
 
 pub(super) async fn run(app: &App, terminal: &Terminal) -> Result<(), Failure> {
@@ -13,7 +13,9 @@ pub(super) async fn run(app: &App, terminal: &Terminal) -> Result<(), Failure> {
     }
     let conversation = app.open_conversation("").await?;
     terminal.line("");
-    terminal.line("  Say what data should move, from where to where. Confirm a plan with `yes`; an empty line ends the talk.");
+    terminal.line(
+        "  Say what data should move, from where to where. Confirm a plan with `yes`; an empty line ends the talk.",
+    );
     let mut question: Option<Asked> = None;
     loop {
         terminal.line("");
@@ -39,7 +41,11 @@ pub(super) async fn run(app: &App, terminal: &Terminal) -> Result<(), Failure> {
                 [] => "yes".to_owned(),
                 lost => format!("yes, replace {}", lost.join(" and ")),
             };
-            terminal.line(&format!("  Say {} to run it, {} to drop it, or what should be different.", terminal.bold(&format!("`{yes}`")), terminal.bold("`no`")));
+            terminal.line(&format!(
+                "  Say {} to run it, {} to drop it, or what should be different.",
+                terminal.bold(&format!("`{yes}`")),
+                terminal.bold("`no`")
+            ));
         }
         if let Some(started) = turn.run
             && let Err(failure) = run::see_through(app, terminal, started).await

@@ -67,7 +67,12 @@ pub(super) struct Add {
     no_check: bool,
 }
 
-pub(super) async fn run(command: Connections, app: &App, environment: &Environment, terminal: &Terminal) -> Result<(), Failure> {
+pub(super) async fn run(
+    command: Connections,
+    app: &App,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     match command {
         Connections::Add(new) => add(*new, app, environment, terminal).await,
         Connections::List => list(app, terminal).await,
@@ -160,8 +165,10 @@ fn from_url(text: &str) -> Result<Map<String, Value>, Failure> {
     let secret = |name: &str| matches!(name, "password" | "passwd" | "pwd" | "secret" | "token" | "sslpassword");
     if url.password().is_some() || url.query_pairs().any(|(name, _)| secret(&name.to_lowercase())) {
         return Err(Failure::usage("`--url` holds a password, which arguments show to every process of this machine.")
-            .suggest("Leave it out of the address and add `--secret password`, or `--secret password=env:PGPASSWORD`. \
-                      Change the password if it was a real one: it is in the shell's history."));
+            .suggest(
+                "Leave it out of the address and add `--secret password`, or `--secret password=env:PGPASSWORD`. \
+                      Change the password if it was a real one: it is in the shell's history.",
+            ));
     }
     let mut config = Map::new();
     let decoded = |text: &str| percent_decoded(text);
@@ -188,7 +195,9 @@ fn from_url(text: &str) -> Result<Map<String, Value>, Failure> {
 fn percent_decoded(text: &str) -> String {
     // The part of an address where `%` is the only thing with a meaning, read by the reader of forms.
     let protected = text.replace('+', "%2B");
-    url::form_urlencoded::parse(protected.as_bytes()).next().map_or_else(|| text.to_owned(), |(name, _)| name.into_owned())
+    url::form_urlencoded::parse(protected.as_bytes())
+        .next()
+        .map_or_else(|| text.to_owned(), |(name, _)| name.into_owned())
 }
 
 fn secret(wanted: &str, environment: &Environment, terminal: &Terminal) -> Result<(String, Secret), Failure> {

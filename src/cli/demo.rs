@@ -18,6 +18,8 @@ use crate::workspace::NewConnection;
 
 /// What the person of the demo says.
 const SENTENCE: &str = "Transfer customers and orders from the shop to the warehouse";
+/// Everybody's sample is the same.
+const SEED: u64 = 42;
 /// The demo's own folder, where none is given.
 pub(super) const FOLDER: &str = ".demo";
 
@@ -31,7 +33,12 @@ pub(super) struct Demo {
     exit: bool,
 }
 
-pub(super) async fn run(command: Demo, mut config: Config, environment: &Environment, terminal: &Terminal) -> Result<(), Failure> {
+pub(super) async fn run(
+    command: Demo,
+    mut config: Config,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     if terminal.json {
         return Err(Failure::usage("The demo is for people.").suggest("Leave `--json` out."));
     }
@@ -80,11 +87,11 @@ async fn sample(data: &Path, terminal: &Terminal) -> Result<PathBuf, Failure> {
     std::fs::create_dir_all(data)?;
     terminal.line(&terminal.dim("  Making a sample shop …"));
     let (folder, started) = (data.to_owned(), std::time::Instant::now());
-    let made = crate::tasks::spawn_blocking("sample", move || sample::generate(&folder)).await;
-    let made = made
-        .map_err(anyhow::Error::from)
-        .and_then(|made| made.map_err(anyhow::Error::from))
-        .map_err(|error| Failure::new(Exit::Failed, "sample", "The sample shop cannot be made; is the disk full?").because(error))?;
+    let made = crate::tasks::spawn_blocking("sample", move || sample::generate(&folder, SEED, |_, _| ())).await;
+    let made =
+        made.map_err(anyhow::Error::from).and_then(|made| made.map_err(anyhow::Error::from)).map_err(|error| {
+            Failure::new(Exit::Failed, "sample", "The sample shop cannot be made; is the disk full?").because(error)
+        })?;
     let _ = made;
     terminal.line(&format!(
         "  ShopFlow: a sample shop in {} {}",
@@ -113,7 +120,10 @@ async fn tell(app: &App, shop: &Path, yes: bool, terminal: &Terminal) -> Result<
     let conversation = app.open_conversation(SENTENCE).await?;
     let turn = turn::say(app, terminal, conversation, SENTENCE).await?;
     let Some(offer) = &turn.plan else {
-        let detail = turn.problems.first().map_or_else(|| "The sentence led to no plan.".to_owned(), |problem| problem.message.clone());
+        let detail = turn
+            .problems
+            .first()
+            .map_or_else(|| "The sentence led to no plan.".to_owned(), |problem| problem.message.clone());
         return Err(Failure::new(Exit::Failed, "no_plan", detail)
             .suggest(format!("Remove `{}` and start again.", data.display())));
     };
@@ -122,7 +132,11 @@ async fn tell(app: &App, shop: &Path, yes: bool, terminal: &Terminal) -> Result<
     terminal.line("");
     let rows: u64 = offer.view.streams.iter().filter_map(|stream| stream.rows).sum();
     if rows > 0 {
-        terminal.line(&format!("  {} {} rows stand in the warehouse, counted on both sides.", terminal.good("✔"), count(rows)));
+        terminal.line(&format!(
+            "  {} {} rows stand in the warehouse, counted on both sides.",
+            terminal.good("✔"),
+            count(rows)
+        ));
     }
     Ok(())
 }
@@ -132,7 +146,10 @@ fn agree(offer: &Offer, yes: bool, terminal: &Terminal) -> Result<Vec<String>, F
         return run::agree(terminal, &offer.view, Vec::new());
     }
     for target in &offer.view.destructive {
-        terminal.line(&format!("  The rows of {} from last time are replaced: yes, because nobody is asked here.", terminal.bold(target)));
+        terminal.line(&format!(
+            "  The rows of {} from last time are replaced: yes, because nobody is asked here.",
+            terminal.bold(target)
+        ));
     }
     terminal.line("  Run this plan? yes, because nobody is asked here.");
     terminal.line("");
@@ -140,7 +157,14 @@ fn agree(offer: &Offer, yes: bool, terminal: &Terminal) -> Result<Vec<String>, F
 }
 
 /// Adds a connection, unless it is there, and checks it.
-async fn connect(app: &App, name: &str, label: &str, connector: &str, config: Value, roles: Option<Vec<Role>>) -> Result<(), Failure> {
+async fn connect(
+    app: &App,
+    name: &str,
+    label: &str,
+    connector: &str,
+    config: Value,
+    roles: Option<Vec<Role>>,
+) -> Result<(), Failure> {
     let known = app.workspace.connections().await?.iter().any(|connection| connection.name == name);
     if !known {
         let config = match config {
@@ -156,7 +180,8 @@ async fn connect(app: &App, name: &str, label: &str, connector: &str, config: Va
             roles,
         };
         app.workspace.add_connection(new).await?;
-        app.record(&operator(), "connection.added", &format!("connection:{name}"), json!({"connector": connector})).await?;
+        app.record(&operator(), "connection.added", &format!("connection:{name}"), json!({"connector": connector}))
+            .await?;
     }
     app.workspace.check_connection(name).await?;
     Ok(())

@@ -87,7 +87,9 @@ pub(super) async fn run(config: Config, terminal: &Terminal) -> Result<(), Failu
 fn folder(data: &Path) -> Finding {
     let shown = data.display();
     let probe = data.join(".doctor");
-    let writable = std::fs::create_dir_all(data).and_then(|()| std::fs::write(&probe, b"")).and_then(|()| std::fs::remove_file(&probe));
+    let writable = std::fs::create_dir_all(data)
+        .and_then(|()| std::fs::write(&probe, b""))
+        .and_then(|()| std::fs::remove_file(&probe));
     match writable {
         Ok(()) => Finding::new("data folder", State::Ok, format!("{shown}")),
         Err(error) => Finding::new("data folder", State::Bad, format!("`{shown}` cannot be written: {error}"))
@@ -147,7 +149,9 @@ async fn model(config: &Config) -> Finding {
     let ModelChoice::OpenAi { name, base_url, key } = &config.model else {
         return Finding::new("model", State::Ok, "builtin: the embedded planner, no network");
     };
-    let bad = |text: String| Finding::new("model", State::Bad, text).hint("Correct TOWPATH_OPENAI_BASE_URL, or set TOWPATH_MODEL=builtin.");
+    let bad = |text: String| {
+        Finding::new("model", State::Bad, text).hint("Correct TOWPATH_OPENAI_BASE_URL, or set TOWPATH_MODEL=builtin.")
+    };
     let Ok(client) = net::client(ANSWER_TIME) else { return bad("no HTTP client can be made".to_owned()) };
     let mut request = client.get(format!("{base_url}/models")).timeout(ANSWER_TIME);
     if let Some(key) = key {
@@ -158,7 +162,11 @@ async fn model(config: &Config) -> Finding {
         Ok(answer) if matches!(answer.status().as_u16(), 401 | 403) => {
             Finding::new("model", State::Bad, format!("{base_url} refuses the key")).hint("Set TOWPATH_OPENAI_KEY.")
         }
-        Ok(answer) => Finding::new("model", State::Note, format!("{base_url} answers {} when asked for its models", answer.status())),
+        Ok(answer) => Finding::new(
+            "model",
+            State::Note,
+            format!("{base_url} answers {} when asked for its models", answer.status()),
+        ),
         Err(_) => bad(format!("{base_url} does not answer")),
     }
 }
@@ -169,7 +177,9 @@ async fn docker() -> Finding {
         Ok(Ok(told)) if told.status.success() => {
             Finding::new("Docker", State::Ok, String::from_utf8_lossy(&told.stdout).trim().to_owned())
         }
-        Ok(Ok(_)) => Finding::new("Docker", State::Note, "installed, and its server does not answer; only images need it"),
+        Ok(Ok(_)) => {
+            Finding::new("Docker", State::Note, "installed, and its server does not answer; only images need it")
+        }
         _ => Finding::new("Docker", State::Note, "not here; only images need it"),
     }
 }
@@ -192,9 +202,12 @@ fn server(data: &Path) -> Finding {
 
 async fn connections(app: &App) -> Finding {
     match app.workspace.connections().await {
-        Ok(found) if found.is_empty() => Finding::new("connections", State::Note, "none yet")
-            .hint("Add one: towpath connections add --help"),
-        Ok(found) => Finding::new("connections", State::Ok, format!("{}; check one with towpath connections check", found.len())),
+        Ok(found) if found.is_empty() => {
+            Finding::new("connections", State::Note, "none yet").hint("Add one: towpath connections add --help")
+        }
+        Ok(found) => {
+            Finding::new("connections", State::Ok, format!("{}; check one with towpath connections check", found.len()))
+        }
         Err(error) => Finding::new("connections", State::Bad, error.to_string()),
     }
 }

@@ -9,7 +9,7 @@ use crate::workspace::WorkspaceError;
 
 /// Exit codes. They are part of the interface and do not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(super) enum Exit {
     Ok = 0,
     /// Something failed that has no code of its own.
     Failed = 1,
@@ -28,7 +28,7 @@ pub enum Exit {
 }
 
 /// Shown by `towpath --help`.
-pub const EXIT_CODES: &str = "\
+pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  failed
@@ -41,14 +41,14 @@ Exit codes:
 
 /// A command that did not do what it was asked.
 #[derive(Debug)]
-pub struct Failure {
-    pub exit: Exit,
+pub(super) struct Failure {
+    pub(super) exit: Exit,
     document: Box<ProblemDocument>,
     cause: Option<anyhow::Error>,
 }
 
 impl Failure {
-    pub fn new(exit: Exit, code: &str, detail: impl Into<String>) -> Self {
+    pub(super) fn new(exit: Exit, code: &str, detail: impl Into<String>) -> Self {
         let document = ProblemDocument {
             kind: format!("urn:towpath:problem:{code}"),
             title: code.replace('_', " "),
@@ -61,22 +61,22 @@ impl Failure {
         Self { exit, document: Box::new(document), cause: None }
     }
 
-    pub fn usage(detail: impl Into<String>) -> Self {
+    pub(super) fn usage(detail: impl Into<String>) -> Self {
         Self::new(Exit::Usage, "usage", detail)
     }
 
-    pub fn suggest(mut self, suggestion: impl Into<String>) -> Self {
+    pub(super) fn suggest(mut self, suggestion: impl Into<String>) -> Self {
         self.document.suggestion = Some(suggestion.into());
         self
     }
 
-    pub fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
+    pub(super) fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.cause = Some(cause.into());
         self
     }
 
     /// Tells it on standard error: a sentence and advice, or a problem document.
-    pub fn tell(&self, terminal: &Terminal) {
+    pub(super) fn tell(&self, terminal: &Terminal) {
         if let Some(cause) = &self.cause {
             tracing::debug!(cause = crate::telemetry::causes(cause.as_ref()), "failed");
         }
@@ -161,6 +161,26 @@ impl From<crate::config::ConfigError> for Failure {
 impl From<crate::http::serve::ListenError> for Failure {
     fn from(error: crate::http::serve::ListenError) -> Self {
         Self::new(Exit::Failed, "cannot_listen", error.to_string()).because(error)
+    }
+}
+
+impl From<crate::app::AppError> for Failure {
+    fn from(error: crate::app::AppError) -> Self {
+        use crate::app::AppError;
+        let (exit, code) = match error {
+            AppError::Folder(..) => (Exit::Failed, "data_folder"),
+            AppError::Locked(..) => (Exit::Failed, "data_folder_locked"),
+            AppError::Store(_) => (Exit::Unreachable, "store"),
+            AppError::Vault(_) => (Exit::Failed, "vault"),
+            AppError::Model(_) => (Exit::Failed, "model"),
+            AppError::Recover(_) => (Exit::Failed, "recover"),
+        };
+        let failure = Self::new(exit, code, error.to_string());
+        match error.hint() {
+            Some(hint) => failure.suggest(hint),
+            None => failure,
+        }
+        .because(error)
     }
 }
 

@@ -4,8 +4,8 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::failure::{Exit, Failure};
-use super::terminal::{Align, Terminal};
 use super::operator;
+use super::terminal::{Align, Terminal};
 use crate::app::App;
 use crate::http::access::{self, Scope};
 use crate::http::keys::key_name;
@@ -61,7 +61,8 @@ pub(super) async fn run(command: Keys, app: &App, terminal: &Terminal) -> Result
                 let lines: Vec<Vec<String>> = rows
                     .iter()
                     .map(|key| {
-                        let state = if key.revoked_at.is_some() { terminal.bad("revoked") } else { terminal.good("live") };
+                        let state =
+                            if key.revoked_at.is_some() { terminal.bad("revoked") } else { terminal.good("live") };
                         let used = key.last_used_at.clone().unwrap_or_else(|| "never".to_owned());
                         vec![key.id.clone(), key.name.clone(), key.scope.clone(), state, used]
                     })

@@ -9,7 +9,7 @@ mod connections;
 mod demo;
 mod doctor;
 mod eval;
-pub mod failure;
+mod failure;
 mod keys;
 mod pipelines;
 mod plan;
@@ -29,6 +29,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::app::App;
 use crate::config::{Config, Environment, VARIABLES};
+use crate::http::access::{Caller, Scope, Via};
 use crate::ids::Actor;
 use failure::{EXIT_CODES, Exit, Failure};
 use terminal::Terminal;
@@ -134,10 +135,12 @@ async fn dispatch(cli: Cli, environment: &Environment, terminal: &Terminal) -> R
         return Ok(());
     }
     if let Command::Plan(plan::Plan::Schema) = cli.command {
-        terminal.line(crate::plan::SCHEMA);
+        terminal.line(crate::plan::shape::SCHEMA_TEXT);
         return Ok(());
     }
-    let mut config = Config::read(environment, cli.data)?;
+    let demo = matches!(cli.command, Command::Demo(_)) && environment.get("TOWPATH_DATA").is_none();
+    let data = cli.data.or_else(|| demo.then(|| demo::FOLDER.into()));
+    let mut config = Config::read(environment, data)?;
     // What a command has to say is its result; the log is for when something is looked into.
     if environment.get("TOWPATH_LOG").is_none() && !matches!(cli.command, Command::Serve(_)) {
         "warn".clone_into(&mut config.log.filter);
@@ -182,6 +185,11 @@ async fn within(command: Command, app: &App, environment: &Environment, terminal
 /// Whoever sits at the command line of this machine.
 fn operator() -> Actor {
     Actor("operator".to_owned())
+}
+
+/// The same as a caller: who can read the data folder and its key may do everything.
+fn caller() -> Caller {
+    Caller { actor: operator(), scope: Scope::Admin, via: Via::Terminal }
 }
 
 #[cfg(test)]

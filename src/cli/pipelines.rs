@@ -58,7 +58,9 @@ pub(super) async fn run(command: Pipelines, app: &App, terminal: &Terminal) -> R
                 terminal.agrees(&format!("Delete `{}`? What it has written stays.", row.name), false)?;
             }
             pipelines::delete(app, pipelines::id_of(&row)?, &operator()).await?;
-            terminal.result(&json!({"deleted": row.id}), |terminal, _| terminal.line(&format!("`{}` is deleted.", row.name)))
+            terminal.result(&json!({"deleted": row.id}), |terminal, _| {
+                terminal.line(&format!("`{}` is deleted.", row.name))
+            })
         }
         Pipelines::Export { pipeline } => {
             let rows = match pipeline {
@@ -93,7 +95,10 @@ fn list(terminal: &Terminal, found: &[PipelineView]) {
                 Some(schedule) => schedule.text.clone(),
                 None => terminal.dim("on demand"),
             };
-            let last = pipeline.last_run.as_ref().map_or_else(|| terminal.dim("never"), |run| runs::phase(terminal, run.phase));
+            let last = pipeline
+                .last_run
+                .as_ref()
+                .map_or_else(|| terminal.dim("never"), |run| runs::phase(terminal, run.phase));
             vec![
                 terminal.bold(&printable(&pipeline.name)),
                 format!("{} → {}", pipeline.source.connection, pipeline.destination.connection),
@@ -113,15 +118,20 @@ fn show(terminal: &Terminal, pipeline: &PipelineView) {
     let rows: Vec<Vec<String>> = pipeline
         .streams
         .iter()
-        .map(|stream| vec![printable(&stream.stream), printable(&stream.target), stream.read.clone(), stream.write.clone()])
+        .map(|stream| {
+            vec![printable(&stream.stream), printable(&stream.target), stream.read.clone(), stream.write.clone()]
+        })
         .collect();
     terminal.table(&[Align::Left; 4], &["STREAM", "TARGET", "READ", "WRITE"], &rows);
     terminal.line(&terminal.dim(&format!("  {}  version {}", pipeline.id, pipeline.version)));
 }
 
 async fn import(file: &std::path::Path, app: &App, terminal: &Terminal) -> Result<(), Failure> {
-    let text =
-        if file == std::path::Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
+    let text = if file == std::path::Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(file)
+    };
     let text = text.map_err(|error| {
         Failure::new(Exit::NotFound, "unreadable_file", format!("`{}` cannot be read: {error}.", file.display()))
     })?;
@@ -148,7 +158,11 @@ async fn import(file: &std::path::Path, app: &App, terminal: &Terminal) -> Resul
         }
     })?;
     if refused > 0 {
-        return Err(Failure::new(Exit::InvalidPlan, "invalid_plan", format!("{refused} of the pipelines cannot be used here as they are.")));
+        return Err(Failure::new(
+            Exit::InvalidPlan,
+            "invalid_plan",
+            format!("{refused} of the pipelines cannot be used here as they are."),
+        ));
     }
     Ok(())
 }

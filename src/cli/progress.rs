@@ -19,7 +19,7 @@ const SAY_EVERY: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// Shows a run until it ends, and says how.
-pub async fn follow(terminal: &Terminal, bus: &Bus, run: RunId) -> Result<RunPhase, Failure> {
+pub(super) async fn follow(terminal: &Terminal, bus: &Bus, run: RunId) -> Result<RunPhase, Failure> {
     let mut shown = Shown::new(terminal);
     let mut last = 0;
     loop {
@@ -53,7 +53,8 @@ impl<'a> Shown<'a> {
     fn new(terminal: &'a Terminal) -> Self {
         let bars = terminal.live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15)));
         let head = bars.as_ref().map(|bars| {
-            let head = bars.add(ProgressBar::new_spinner().with_style(style("  {spinner:.cyan} {msg}  {elapsed:.dim}")));
+            let head =
+                bars.add(ProgressBar::new_spinner().with_style(style("  {spinner:.cyan} {msg}  {elapsed:.dim}")));
             head.enable_steady_tick(Duration::from_millis(120));
             head
         });
@@ -74,11 +75,9 @@ impl<'a> Shown<'a> {
                 }
             }
             Event::RunProgress { stream, progress, .. } => self.progress(stream, progress),
-            Event::RunLog { level: LogLevel::Warn | LogLevel::Error, message, .. } => self.say(&format!(
-                "  {} {}",
-                self.terminal.warn("!"),
-                printable(message)
-            )),
+            Event::RunLog { level: LogLevel::Warn | LogLevel::Error, message, .. } => {
+                self.say(&format!("  {} {}", self.terminal.warn("!"), printable(message)))
+            }
             Event::RunFinished { phase, .. } => return Some(*phase),
             _ => {}
         }
@@ -100,7 +99,8 @@ impl<'a> Shown<'a> {
         } else {
             String::new()
         };
-        let eta = progress.eta_seconds.filter(|_| !progress.done).map(|eta| format!("  {eta} s left")).unwrap_or_default();
+        let eta =
+            progress.eta_seconds.filter(|_| !progress.done).map(|eta| format!("  {eta} s left")).unwrap_or_default();
         let text = format!("{} rows  {}{rate}{eta}", count(progress.rows_written), size(progress.bytes));
         match &line.bar {
             Some(bar) => {
@@ -112,7 +112,11 @@ impl<'a> Shown<'a> {
                 bar.set_prefix(name);
                 bar.set_message(text);
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
-                let place = if progress.done { 1000 } else { (progress.percent.unwrap_or(0.0) * 10.0).clamp(0.0, 1000.0) as u64 };
+                let place = if progress.done {
+                    1000
+                } else {
+                    (progress.percent.unwrap_or(0.0) * 10.0).clamp(0.0, 1000.0) as u64
+                };
                 bar.set_position(place);
                 bar.tick();
             }
@@ -156,7 +160,7 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 /// A phase as people read it.
-pub fn word(phase: RunPhase) -> &'static str {
+pub(super) fn word(phase: RunPhase) -> &'static str {
     match phase {
         RunPhase::Queued => "Queued",
         RunPhase::Initializing => "Initializing",

@@ -35,7 +35,7 @@ struct StreamReceipt {
 }
 
 /// Prints a receipt; as JSON where it is one that this program cannot read.
-pub fn show(terminal: &Terminal, receipt: &Value) {
+pub(super) fn show(terminal: &Terminal, receipt: &Value) {
     let Ok(read) = serde_json::from_value::<Receipt>(receipt.clone()) else {
         terminal.line(&serde_json::to_string_pretty(receipt).unwrap_or_default());
         return;

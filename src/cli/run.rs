@@ -61,7 +61,8 @@ pub(super) async fn run(command: Run, app: &App, terminal: &Terminal) -> Result<
                 Ok(acknowledged) => (proposed.plan, proposed.digest, acknowledged),
                 Err(refused) => {
                     plan::withdraw(&app.workspace, proposed.plan, Withdrawal::Dismissed).await?;
-                    return Err(refused.suggest("In a script, say `--yes`, and `--acknowledge TARGET` for each table replaced."));
+                    return Err(refused
+                        .suggest("In a script, say `--yes`, and `--acknowledge TARGET` for each table replaced."));
                 }
             }
         }
@@ -87,7 +88,8 @@ pub(super) fn agree(terminal: &Terminal, view: &PlanView, given: Vec<String>) ->
 async fn confirm(app: &App, plan: PlanId, digest: &str, acknowledged: &[String]) -> Result<RunId, Failure> {
     let stored = plan::stored(&app.workspace, plan).await?.ok_or_else(|| ApiError::not_found("plan", plan))?;
     if let Some(conversation) = stored.conversation {
-        return app.confirm_in_talk(conversation, plan, digest, acknowledged, operator()).await.map_err(Into::into);
+        let (_, run) = app.confirm_in_talk(conversation, plan, digest, acknowledged, operator()).await?;
+        return Ok(run);
     }
     let kept = plan::confirm(&app.workspace, plan, digest, acknowledged, operator()).await?;
     Ok(app.runner.start(kept.plan, Cause::Confirm, operator(), None).await.map_err(ApiError::from)?)

@@ -56,7 +56,8 @@ pub(super) async fn serve(app: App, listener: Listener, lock: FolderLock, termin
     let token = access::create_token(&app.workspace).await?;
     terminal.result(&json!({"url": url, "sign_in": signed(&url, token.expose())}), |terminal, _| {
         terminal.line(&format!("  {}  {}", terminal.bold("Towpath"), terminal.accent(&signed(&url, token.expose()))));
-        terminal.line(&terminal.dim("  Open it in a browser: the address signs you in, once. Ctrl-C stops the server."));
+        terminal
+            .line(&terminal.dim("  Open it in a browser: the address signs you in, once. Ctrl-C stops the server."));
     })?;
     let router = http::router(app.clone(), &app.config.server, listener.address(), closing.clone());
     listener.serve(router, closing).await;

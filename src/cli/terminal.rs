@@ -10,51 +10,56 @@ use super::failure::{Exit, Failure};
 
 /// The two ends of this process's standard streams.
 #[derive(Clone, Debug)]
-pub struct Terminal {
+pub(super) struct Terminal {
     /// Results as JSON.
-    pub json: bool,
+    pub(super) json: bool,
     /// A person can answer questions here.
-    pub interactive: bool,
+    pub(super) interactive: bool,
     /// Bars and cursor movement are seen by a person.
-    pub live: bool,
+    pub(super) live: bool,
     colour: bool,
 }
 
 /// How a cell stands in its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Align {
+pub(super) enum Align {
     Left,
     Right,
 }
 
 impl Terminal {
     /// `plain`: no colours, as `NO_COLOR` asks.
-    pub fn new(json: bool, plain: bool) -> Self {
+    pub(super) fn new(json: bool, plain: bool) -> Self {
         let (input, output, error) =
             (std::io::stdin().is_terminal(), std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
-        Self { json, interactive: input && output && !json, live: output && error && !json, colour: output && !plain && !json }
+        Self {
+            json,
+            interactive: input && output && !json,
+            live: output && error && !json,
+            colour: output && !plain && !json,
+        }
     }
 
     /// One line of the result.
-    pub fn line(&self, text: &str) {
+    pub(super) fn line(&self, text: &str) {
         // Nobody reads on (`towpath runs list | head`): that is no failure.
         let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
 
     /// One line beside the result; unseen by programs that read JSON.
-    pub fn note(&self, text: &str) {
+    pub(super) fn note(&self, text: &str) {
         if !self.json {
             self.line(text);
         }
     }
 
     /// One line on standard error.
-    pub fn complain(&self, text: &str) {
+    pub(super) fn complain(&self, text: &str) {
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 
     /// The result: as JSON where that was asked for, otherwise as `plain` says it.
-    pub fn result<T: Serialize>(&self, value: &T, plain: impl FnOnce(&Self, &T)) -> Result<(), Failure> {
+    pub(super) fn result<T: Serialize>(&self, value: &T, plain: impl FnOnce(&Self, &T)) -> Result<(), Failure> {
         if self.json {
             self.line(&serde_json::to_string_pretty(value)?);
         } else {
@@ -64,7 +69,7 @@ impl Terminal {
     }
 
     /// Asks a person; `None` when there is nobody to ask, or they are gone (end of input).
-    pub fn ask(&self, question: &str) -> Option<String> {
+    pub(super) fn ask(&self, question: &str) -> Option<String> {
         if !self.interactive {
             return None;
         }
@@ -79,7 +84,7 @@ impl Terminal {
     }
 
     /// A person's yes: Enter counts as one where `default` is true.
-    pub fn agrees(&self, question: &str, default: bool) -> Result<(), Failure> {
+    pub(super) fn agrees(&self, question: &str, default: bool) -> Result<(), Failure> {
         let choices = if default { "[Enter = yes, n = no]" } else { "[y = yes, Enter = no]" };
         let refused = |detail: &str| Failure::new(Exit::NotConfirmed, "not_confirmed", detail);
         match self.ask(&format!("{question} {} ", self.dim(choices))).map(|answer| answer.to_lowercase()).as_deref() {
@@ -91,7 +96,7 @@ impl Terminal {
     }
 
     /// A table; without a head where that is empty.
-    pub fn table(&self, aligns: &[Align], head: &[&str], rows: &[Vec<String>]) {
+    pub(super) fn table(&self, aligns: &[Align], head: &[&str], rows: &[Vec<String>]) {
         let head: Vec<String> = head.iter().map(|name| self.dim(name)).collect();
         let lines: Vec<&Vec<String>> = (!head.is_empty()).then_some(&head).into_iter().chain(rows).collect();
         let width = |column: usize| {
@@ -111,27 +116,27 @@ impl Terminal {
         }
     }
 
-    pub fn bold(&self, text: &str) -> String {
+    pub(super) fn bold(&self, text: &str) -> String {
         self.paint(&Style::new().bold(), text)
     }
 
-    pub fn dim(&self, text: &str) -> String {
+    pub(super) fn dim(&self, text: &str) -> String {
         self.paint(&Style::new().dim(), text)
     }
 
-    pub fn good(&self, text: &str) -> String {
+    pub(super) fn good(&self, text: &str) -> String {
         self.paint(&Style::new().green(), text)
     }
 
-    pub fn warn(&self, text: &str) -> String {
+    pub(super) fn warn(&self, text: &str) -> String {
         self.paint(&Style::new().yellow(), text)
     }
 
-    pub fn bad(&self, text: &str) -> String {
+    pub(super) fn bad(&self, text: &str) -> String {
         self.paint(&Style::new().red().bold(), text)
     }
 
-    pub fn accent(&self, text: &str) -> String {
+    pub(super) fn accent(&self, text: &str) -> String {
         self.paint(&Style::new().cyan(), text)
     }
 
@@ -141,12 +146,12 @@ impl Terminal {
 }
 
 /// Text of a user's system, safe to print: what would move the cursor or change the terminal is shown as `�`.
-pub fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// `1234567` as `1,234,567`.
-pub fn count(number: u64) -> String {
+pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -159,12 +164,12 @@ pub fn count(number: u64) -> String {
 }
 
 /// `1536` as `1.5 KiB`.
-pub fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }
 
 /// Seconds as people say them.
-pub fn seconds(seconds: f64) -> String {
+pub(super) fn seconds(seconds: f64) -> String {
     if seconds < 1.0 {
         format!("{:.0} ms", seconds * 1000.0)
     } else if seconds < 90.0 {

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::card;
 use super::failure::Failure;
-use super::operator;
 use super::terminal::{Terminal, printable};
 use crate::app::App;
 use crate::events::bus::Topic;
@@ -21,48 +20,54 @@ const DRAIN: Duration = Duration::from_millis(1500);
 /// What a turn came to.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Turn {
-    pub conversation: Option<ConversationId>,
+    pub(super) conversation: Option<ConversationId>,
     /// What the agent said.
-    pub text: String,
+    pub(super) text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan: Option<Offer>,
+    pub(super) plan: Option<Offer>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub question: Option<Asked>,
+    pub(super) question: Option<Asked>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub problems: Vec<ProblemView>,
+    pub(super) problems: Vec<ProblemView>,
     /// Something else that waits for a yes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub action: Option<ActionId>,
+    pub(super) action: Option<ActionId>,
     /// A plan was confirmed in words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pipeline: Option<PipelineId>,
+    pub(super) pipeline: Option<PipelineId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub run: Option<RunId>,
+    pub(super) run: Option<RunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<TurnOutcome>,
+    pub(super) outcome: Option<TurnOutcome>,
 }
 
 /// A plan that waits for a person.
 #[derive(Debug, Serialize)]
 pub(super) struct Offer {
-    pub plan: PlanId,
-    pub digest: String,
-    pub view: Box<PlanView>,
+    pub(super) plan: PlanId,
+    pub(super) digest: String,
+    pub(super) view: Box<PlanView>,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Asked {
-    pub about: String,
-    pub text: String,
-    pub options: Vec<QuestionOption>,
+    pub(super) about: String,
+    pub(super) text: String,
+    pub(super) options: Vec<QuestionOption>,
 }
 
 /// Says something in a talk and shows the turn.
-pub(super) async fn say(app: &App, terminal: &Terminal, conversation: ConversationId, text: &str) -> Result<Turn, Failure> {
+pub(super) async fn say(
+    app: &App,
+    terminal: &Terminal,
+    conversation: ConversationId,
+    text: &str,
+) -> Result<Turn, Failure> {
     let topic = Topic::Conversation(conversation);
-    let last = app.bus.replay(topic, 0).await?.last().map_or(0, |envelope| envelope.seq);
+    let last = app.bus.last(topic).await?;
     let mut events = app.bus.subscribe(topic, last).await?;
-    let mut said = std::pin::pin!(app.say(conversation, text.to_owned(), operator()));
+    let caller = super::caller();
+    let mut said = std::pin::pin!(app.say(conversation, text.to_owned(), Vec::new(), &caller));
     let mut shown = Shown { terminal, turn: Turn { conversation: Some(conversation), ..Turn::default() }, column: 0 };
     let mut answered = false;
     while shown.turn.outcome.is_none() {
@@ -128,7 +133,11 @@ impl Shown<'_> {
                 for cause in causes {
                     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share, 0 to 1")]
                     let percent = (cause.confidence * 100.0) as u64;
-                    self.aside(&format!("{} {}", terminal.bold(&printable(&cause.title)), terminal.dim(&format!("{percent}%"))));
+                    self.aside(&format!(
+                        "{} {}",
+                        terminal.bold(&printable(&cause.title)),
+                        terminal.dim(&format!("{percent}%"))
+                    ));
                     self.aside(&format!("  {}", printable(&cause.explanation)));
                     for fix in cause.fixes {
                         self.aside(&format!("  {} {}", terminal.accent("→"), printable(&fix.text)));
@@ -159,7 +168,11 @@ impl Shown<'_> {
         }
         self.end_text();
         for (number, option) in asked.options.iter().enumerate() {
-            let detail = option.detail.as_ref().map(|detail| self.terminal.dim(&format!("  {}", printable(detail)))).unwrap_or_default();
+            let detail = option
+                .detail
+                .as_ref()
+                .map(|detail| self.terminal.dim(&format!("  {}", printable(detail))))
+                .unwrap_or_default();
             let number = self.terminal.accent(&format!("{}", number + 1));
             self.terminal.note(&format!("    {number}  {}{detail}", printable(&option.label)));
         }

@@ -20,7 +20,7 @@ use crate::ids::{Actor, KeyId};
 use crate::secrets::Secret;
 use crate::store::keys::KeyRow;
 use crate::store::sessions::SessionRow;
-use crate::store::{self};
+use crate::store::{self, stamp};
 use crate::workspace::Workspace;
 
 /// The cookie of the page's session.
@@ -33,7 +33,9 @@ const TOKEN_MINUTES: i64 = 60;
 const TOUCH_SECONDS: i64 = 60;
 
 /// What a caller may do; each includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Look at everything.
@@ -83,12 +85,25 @@ pub enum Via {
     /// The page; the hash names the session.
     Session(String),
     Key(KeyId),
+    /// The command line of this machine, which no request comes from.
+    Terminal,
 }
 
 impl Caller {
     /// Refuses what the caller's scope does not include, for the few requests whose scope depends on their body.
     pub fn must(&self, scope: Scope) -> Result<(), ApiError> {
         if self.scope >= scope { Ok(()) } else { Err(forbidden(scope)) }
+    }
+}
+
+impl Caller {
+    /// Whose bucket a request of this caller is taken from.
+    pub fn rate(&self) -> Rate {
+        match &self.via {
+            Via::Session(hash) => Rate::Session(hash.clone()),
+            Via::Key(id) => Rate::Key(*id),
+            Via::Terminal => Rate::Terminal,
+        }
     }
 }
 
@@ -121,11 +136,7 @@ pub async fn require(
         Some(caller) => caller,
         None => return Err(unauthenticated()),
     };
-    let key = match &caller.via {
-        Via::Session(hash) => Rate::Session(hash.clone()),
-        Via::Key(id) => Rate::Key(*id),
-    };
-    api.rate.take(key)?;
+    api.rate.take(caller.rate())?;
     caller.must(scope)?;
     tracing::Span::current().record("actor", caller.actor.0.as_str());
     request.extensions_mut().insert(caller);
@@ -187,14 +198,14 @@ pub async fn by_key(workspace: &Workspace, key: &str) -> Result<Option<Caller>, 
     let now = workspace.clock.now();
     let stale = row.last_used_at.as_deref().and_then(|at| chrono::DateTime::parse_from_rfc3339(at).ok());
     if stale.is_none_or(|at| (now - at.to_utc()).num_seconds() >= TOUCH_SECONDS) {
-        store::keys::touch(store, &row.id, &now.to_rfc3339()).await?;
+        store::keys::touch(store, &row.id, &stamp(now)).await?;
     }
     Ok(Some(Caller { actor: Actor(format!("key:{}", row.name)), scope, via: Via::Key(id) }))
 }
 
 async fn by_session(workspace: &Workspace, cookie: &str) -> Result<Option<Caller>, sqlx::Error> {
     let hash = hash(cookie);
-    let now = workspace.clock.now().to_rfc3339();
+    let now = stamp(workspace.clock.now());
     let row = store::sessions::by_hash(workspace.store.pool(), &workspace.id.0, &hash, &now).await?;
     Ok(row.and_then(|row| {
         Some(Caller { actor: Actor(row.actor), scope: Scope::of(&row.scope)?, via: Via::Session(hash) })
@@ -209,7 +220,7 @@ pub async fn create_key(workspace: &Workspace, name: &str, scope: Scope) -> Resu
         id: id.to_string(),
         name: name.to_owned(),
         scope: scope.name().to_owned(),
-        created_at: workspace.clock.now().to_rfc3339(),
+        created_at: stamp(workspace.clock.now()),
         last_used_at: None,
         revoked_at: None,
     };
@@ -223,8 +234,8 @@ pub async fn create_token(workspace: &Workspace) -> Result<Secret, sqlx::Error> 
     let now = workspace.clock.now();
     let expires = now + chrono::Duration::minutes(TOKEN_MINUTES);
     let store = workspace.store.pool();
-    store::sessions::sweep(store, &now.to_rfc3339()).await?;
-    let (now, expires) = (now.to_rfc3339(), expires.to_rfc3339());
+    store::sessions::sweep(store, &stamp(now)).await?;
+    let (now, expires) = (stamp(now), stamp(expires));
     store::sessions::insert_token(store, &workspace.id.0, &hash(&token), "operator", &now, &expires).await?;
     Ok(Secret::new(token))
 }
@@ -244,7 +255,7 @@ pub async fn sign_in(
             None => return Ok(None),
         }
     } else {
-        match store::sessions::take_token(store, &workspace.id.0, &hash(token), &now.to_rfc3339()).await? {
+        match store::sessions::take_token(store, &workspace.id.0, &hash(token), &stamp(now)).await? {
             Some(actor) => (Actor(actor), Scope::Admin),
             None => return Ok(None),
         }
@@ -252,12 +263,8 @@ pub async fn sign_in(
     let cookie = random();
     let hash = hash(&cookie);
     let expires = now + chrono::Duration::from_std(ttl).unwrap_or(chrono::Duration::hours(12));
-    let row = SessionRow {
-        actor: actor.0.clone(),
-        scope: scope.name().to_owned(),
-        expires_at: expires.to_rfc3339(),
-    };
-    store::sessions::insert(store, &workspace.id.0, &hash, &row, &now.to_rfc3339()).await?;
+    let row = SessionRow { actor: actor.0.clone(), scope: scope.name().to_owned(), expires_at: stamp(expires) };
+    store::sessions::insert(store, &workspace.id.0, &hash, &row, &stamp(now)).await?;
     Ok(Some((Secret::new(cookie), Caller { actor, scope, via: Via::Session(hash) })))
 }
 

@@ -12,13 +12,13 @@ use super::extract::{List, Params, limit};
 use crate::store;
 
 #[derive(Debug, Deserialize, IntoParams)]
-pub struct Search {
+pub(crate) struct Search {
     limit: Option<usize>,
     after: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Entry {
+pub(crate) struct Entry {
     id: String,
     at: String,
     actor: String,
@@ -28,12 +28,11 @@ pub struct Entry {
 }
 
 /// GET /api/v1/audit
-pub async fn list(State(api): State<Api>, Params(search): Params<Search>) -> Answer<Json<List<Entry>>> {
+pub(crate) async fn list(State(api): State<Api>, Params(search): Params<Search>) -> Answer<Json<List<Entry>>> {
     let workspace = &api.app.workspace;
     let limit = limit(search.limit);
     let asked = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows =
-        store::audit::list(workspace.store.pool(), &workspace.id.0, search.after.as_deref(), asked).await?;
+    let rows = store::audit::list(workspace.store.pool(), &workspace.id.0, search.after.as_deref(), asked).await?;
     let items: Vec<Entry> = rows
         .into_iter()
         .map(|row| Entry {

@@ -19,21 +19,21 @@ use crate::secrets::Secret;
 use crate::workspace::{Connection, ConnectionChange, ConnectionStatus, NewConnection, WorkspaceError};
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ConnectionView {
-    pub id: String,
-    pub name: String,
-    pub label: Option<String>,
-    pub connector: String,
+pub(crate) struct ConnectionView {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) label: Option<String>,
+    pub(crate) connector: String,
     #[schema(value_type = Vec<String>)]
-    pub roles: Vec<Role>,
+    pub(crate) roles: Vec<Role>,
     /// Settings without secrets.
     #[schema(value_type = Object)]
-    pub config: Map<String, Value>,
+    pub(crate) config: Map<String, Value>,
     /// Secret settings that have a value.
-    pub secrets: Vec<String>,
-    pub created_at: String,
+    pub(crate) secrets: Vec<String>,
+    pub(crate) created_at: String,
     #[schema(value_type = Object)]
-    pub status: ConnectionStatus,
+    pub(crate) status: ConnectionStatus,
 }
 
 impl From<Connection> for ConnectionView {
@@ -54,7 +54,7 @@ impl From<Connection> for ConnectionView {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Add {
+pub(crate) struct Add {
     /// Letters, digits, `_` and `-`; at most 63.
     name: String,
     #[serde(default)]
@@ -76,7 +76,7 @@ pub struct Add {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Change {
+pub(crate) struct Change {
     #[serde(default)]
     name: Option<String>,
     /// Empty text takes the label away.
@@ -95,17 +95,17 @@ pub struct Change {
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct CheckView {
+pub(crate) struct CheckView {
     /// `ok` or `failed`.
-    pub state: String,
-    pub message: String,
+    pub(crate) state: String,
+    pub(crate) message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    pub milliseconds: u64,
+    pub(crate) hint: Option<String>,
+    pub(crate) milliseconds: u64,
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
-pub struct StreamSearch {
+pub(crate) struct StreamSearch {
     /// Part of a name.
     search: Option<String>,
     limit: Option<usize>,
@@ -113,11 +113,11 @@ pub struct StreamSearch {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct StreamItem {
-    pub stream: String,
+pub(crate) struct StreamItem {
+    pub(crate) stream: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
-    pub readable: bool,
+    pub(crate) rows: Option<u64>,
+    pub(crate) readable: bool,
 }
 
 impl From<StreamSummary> for StreamItem {
@@ -127,41 +127,45 @@ impl From<StreamSummary> for StreamItem {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct StreamDetail {
-    pub stream: String,
+pub(crate) struct StreamDetail {
+    pub(crate) stream: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
-    pub primary_key: Vec<String>,
-    pub columns: Vec<ColumnItem>,
+    pub(crate) rows: Option<u64>,
+    pub(crate) primary_key: Vec<String>,
+    pub(crate) columns: Vec<ColumnItem>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
+    pub(crate) comment: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ColumnItem {
-    pub name: String,
+pub(crate) struct ColumnItem {
+    pub(crate) name: String,
     /// As the system spells it.
     #[serde(rename = "type")]
-    pub native_type: String,
-    pub nullable: bool,
+    pub(crate) native_type: String,
+    pub(crate) nullable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
-    pub indexed: bool,
+    pub(crate) comment: Option<String>,
+    pub(crate) indexed: bool,
 }
 
 /// GET /api/v1/connections
-pub async fn list(State(api): State<Api>) -> Answer<Json<List<ConnectionView>>> {
+pub(crate) async fn list(State(api): State<Api>) -> Answer<Json<List<ConnectionView>>> {
     let connections = api.app.workspace.connections().await?;
     Ok(Json(List::whole(connections.into_iter().map(Into::into).collect())))
 }
 
 /// GET /api/v1/connections/{name}
-pub async fn show(State(api): State<Api>, Named(name): Named<String>) -> Answer<Json<ConnectionView>> {
+pub(crate) async fn show(State(api): State<Api>, Named(name): Named<String>) -> Answer<Json<ConnectionView>> {
     Ok(Json(api.app.workspace.connection(&name).await?.into()))
 }
 
 /// POST /api/v1/connections
-pub async fn add(State(api): State<Api>, caller: Caller, Body(new): Body<Add>) -> Answer<(StatusCode, Json<ConnectionView>)> {
+pub(crate) async fn add(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(new): Body<Add>,
+) -> Answer<(StatusCode, Json<ConnectionView>)> {
     let connection = api
         .app
         .workspace
@@ -180,7 +184,7 @@ pub async fn add(State(api): State<Api>, caller: Caller, Body(new): Body<Add>) -
 }
 
 /// PATCH /api/v1/connections/{name}
-pub async fn change(
+pub(crate) async fn change(
     State(api): State<Api>,
     caller: Caller,
     Named(name): Named<String>,
@@ -204,14 +208,14 @@ pub async fn change(
 }
 
 /// DELETE /api/v1/connections/{name}
-pub async fn remove(State(api): State<Api>, caller: Caller, Named(name): Named<String>) -> Answer<StatusCode> {
+pub(crate) async fn remove(State(api): State<Api>, caller: Caller, Named(name): Named<String>) -> Answer<StatusCode> {
     api.app.workspace.remove_connection(&name).await?;
     api.app.record(&caller.actor, "connection.removed", &format!("connection:{name}"), json!({})).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// POST /api/v1/connections/{name}/check
-pub async fn check(State(api): State<Api>, Named(name): Named<String>) -> Answer<Json<CheckView>> {
+pub(crate) async fn check(State(api): State<Api>, Named(name): Named<String>) -> Answer<Json<CheckView>> {
     let outcome = api.app.workspace.check_connection(&name).await?;
     let state = serde_json::to_value(outcome.status.state)?;
     Ok(Json(CheckView {
@@ -223,7 +227,7 @@ pub async fn check(State(api): State<Api>, Named(name): Named<String>) -> Answer
 }
 
 /// GET /api/v1/connections/{name}/streams
-pub async fn streams(
+pub(crate) async fn streams(
     State(api): State<Api>,
     Named(name): Named<String>,
     Params(search): Params<StreamSearch>,
@@ -241,7 +245,7 @@ pub async fn streams(
 }
 
 /// GET /api/v1/connections/{name}/streams/{stream}
-pub async fn stream(
+pub(crate) async fn stream(
     State(api): State<Api>,
     Named((name, stream)): Named<(String, String)>,
 ) -> Answer<Json<StreamDetail>> {
@@ -249,7 +253,7 @@ pub async fn stream(
 }
 
 /// One stream of a source, or one table of a connection that is only written to.
-pub async fn describe(
+pub(crate) async fn describe(
     workspace: &crate::workspace::Workspace,
     name: &str,
     stream: &str,

@@ -13,7 +13,7 @@ use crate::catalog::Role;
 use crate::connectors::{About, DynConnector};
 
 #[derive(Debug, Deserialize, IntoParams)]
-pub struct Search {
+pub(crate) struct Search {
     /// Words; nicknames and typos are understood.
     q: Option<String>,
     /// `source` or `destination`.
@@ -24,27 +24,30 @@ pub struct Search {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ConnectorView {
-    pub id: String,
-    pub name: String,
+pub(crate) struct ConnectorView {
+    pub(crate) id: String,
+    pub(crate) name: String,
     /// `database`, `warehouse`, `files`, …
-    pub kind: String,
+    pub(crate) kind: String,
     #[schema(value_type = Vec<String>)]
-    pub roles: Vec<Role>,
+    pub(crate) roles: Vec<Role>,
     /// Built into this program.
-    pub native: bool,
-    pub description: String,
-    pub nicknames: Vec<String>,
+    pub(crate) native: bool,
+    pub(crate) description: String,
+    pub(crate) nicknames: Vec<String>,
     /// JSON Schema of the settings.
-    pub config_schema: Value,
+    pub(crate) config_schema: Value,
     /// Settings that are secret.
-    pub secret_fields: Vec<String>,
+    pub(crate) secret_fields: Vec<String>,
 }
 
 impl ConnectorView {
-    pub fn of(about: About, connector: &dyn DynConnector) -> Self {
+    pub(crate) fn of(about: About, connector: &dyn DynConnector) -> Self {
         Self {
-            kind: serde_json::to_value(about.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default(),
+            kind: serde_json::to_value(about.kind)
+                .ok()
+                .and_then(|kind| kind.as_str().map(str::to_owned))
+                .unwrap_or_default(),
             roles: about.roles(),
             native: true,
             config_schema: connector.config_schema(),
@@ -58,7 +61,7 @@ impl ConnectorView {
 }
 
 /// GET /api/v1/connectors
-pub async fn list(State(api): State<Api>, Params(search): Params<Search>) -> Json<List<ConnectorView>> {
+pub(crate) async fn list(State(api): State<Api>, Params(search): Params<Search>) -> Json<List<ConnectorView>> {
     let catalog = &api.app.workspace.catalog;
     let found = catalog.search(search.q.as_deref().unwrap_or_default(), search.role, None);
     let items = found
@@ -72,7 +75,7 @@ pub async fn list(State(api): State<Api>, Params(search): Params<Search>) -> Jso
 }
 
 /// GET /api/v1/connectors/{id}
-pub async fn show(State(api): State<Api>, Named(id): Named<String>) -> Answer<Json<ConnectorView>> {
+pub(crate) async fn show(State(api): State<Api>, Named(id): Named<String>) -> Answer<Json<ConnectorView>> {
     let connector = api.app.workspace.connector(&id)?;
     Ok(Json(ConnectorView::of(connector.about(), connector.as_ref())))
 }

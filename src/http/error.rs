@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::connectors::{ConnectorError, ErrorKind};
 use crate::events::ProblemView;
-use crate::plan::{ConfirmError, LoadError, ProposeError};
+use crate::plan::{ConfirmError, LoadError, Problem, ProposeError};
 use crate::workspace::{WorkspaceError, WorkspaceErrorKind};
 
 /// What is sent as `application/problem+json`.
@@ -75,11 +75,13 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
-    pub fn invalid_plan(problems: Vec<ProblemView>) -> Self {
-        let detail = match problems.as_slice() {
+    /// Everything that is wrong with a plan.
+    pub fn invalid_plan(problems: &[Problem]) -> Self {
+        let detail = match problems {
             [problem] => problem.message.clone(),
             problems => format!("{} things stand in the way of this plan.", problems.len()),
         };
+        let problems = problems.iter().map(Into::into).collect();
         Self { problems, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_plan", detail) }
     }
 
@@ -252,9 +254,7 @@ impl From<ConfirmError> for ApiError {
 impl From<ProposeError> for ApiError {
     fn from(error: ProposeError) -> Self {
         match error {
-            ProposeError::Problems(problems) => {
-                Self::invalid_plan(problems.into_iter().map(Into::into).collect())
-            }
+            ProposeError::Problems(problems) => Self::invalid_plan(&problems),
             ProposeError::Store(error) => error.into(),
         }
     }
@@ -268,6 +268,12 @@ impl From<LoadError> for ApiError {
                 .suggest("Ask for the plan again and confirm the new one."),
             LoadError::Workspace(error) => error.into(),
         }
+    }
+}
+
+impl From<crate::runner::StartError> for ApiError {
+    fn from(error: crate::runner::StartError) -> Self {
+        Self::internal(error)
     }
 }
 

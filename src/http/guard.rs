@@ -25,14 +25,13 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The host names that this server answers to. A page elsewhere whose name is made to point here (DNS rebinding) sends
 /// that name, and is refused.
 #[derive(Clone, Debug)]
-pub struct Hosts {
+pub(crate) struct Hosts {
     names: Arc<[String]>,
 }
 
 impl Hosts {
-    pub fn new(config: &ServerConfig, listening: SocketAddr) -> Self {
-        let mut names: Vec<String> =
-            ["localhost", "127.0.0.1", "[::1]"].into_iter().map(ToOwned::to_owned).collect();
+    pub(crate) fn new(config: &ServerConfig, listening: SocketAddr) -> Self {
+        let mut names: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].into_iter().map(ToOwned::to_owned).collect();
         if !listening.ip().is_unspecified() {
             names.push(match listening {
                 SocketAddr::V4(address) => address.ip().to_string(),
@@ -50,7 +49,7 @@ impl Hosts {
 }
 
 /// Refuses requests that are not for this server, and those that another site's page sent.
-pub async fn origin(State(api): State<Api>, request: Request, next: Next) -> Result<Response, ApiError> {
+pub(crate) async fn origin(State(api): State<Api>, request: Request, next: Next) -> Result<Response, ApiError> {
     let host = authority(&request)?;
     if !api.hosts.knows(&host) {
         return Err(ApiError::new(
@@ -111,7 +110,7 @@ fn is_navigation(request: &Request) -> bool {
 }
 
 /// Gives each request an id, a span and a line in the log; gives each answer its headers.
-pub async fn observe(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(api): State<Api>, request: Request, next: Next) -> Response {
     let id = uuid::Uuid::now_v7().simple().to_string();
     let method = request.method().clone();
     // The path alone: what stands after `?` may be a sign-in token.
@@ -148,7 +147,7 @@ pub async fn observe(State(api): State<Api>, request: Request, next: Next) -> Re
 }
 
 /// Ends a request that takes too long. Streams begin within the time and then last.
-pub async fn timeout(State(longest): State<Duration>, request: Request, next: Next) -> Response {
+pub(crate) async fn timeout(State(longest): State<Duration>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(longest, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::new(StatusCode::GATEWAY_TIMEOUT, "timed_out", "The answer took too long.")

@@ -16,7 +16,7 @@ use crate::store;
 const STORE_TIME: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Health {
+pub(crate) struct Health {
     status: String,
     version: String,
 }
@@ -26,12 +26,12 @@ fn ok() -> Json<Health> {
 }
 
 /// GET /healthz
-pub async fn alive() -> Json<Health> {
+pub(crate) async fn alive() -> Json<Health> {
     ok()
 }
 
 /// GET /readyz
-pub async fn ready(State(api): State<Api>) -> Answer<Json<Health>> {
+pub(crate) async fn ready(State(api): State<Api>) -> Answer<Json<Health>> {
     let unavailable = |detail| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail).retry_after(5);
     if api.closing.is_cancelled() {
         return Err(unavailable("The server shuts down."));

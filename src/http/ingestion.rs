@@ -24,7 +24,7 @@ use crate::workspace::{Connection, Workspace, WorkspaceError};
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Start {
+pub(crate) struct Start {
     source: From,
     destination: Into,
     #[serde(default)]
@@ -34,7 +34,7 @@ pub struct Start {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = IngestionSource)]
-pub struct From {
+pub(crate) struct From {
     /// The connector, by id or nickname; must be the connection's.
     #[serde(default, rename = "type")]
     kind: Option<String>,
@@ -47,7 +47,7 @@ pub struct From {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = IngestionDestination)]
-pub struct Into {
+pub(crate) struct Into {
     /// The connector, by id or nickname; must be the connection's.
     #[serde(default, rename = "type")]
     kind: Option<String>,
@@ -64,7 +64,7 @@ pub struct Into {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = IngestionOptions)]
-pub struct Options {
+pub(crate) struct Options {
     /// `full` (the default), `incremental` or `cdc`.
     #[serde(default)]
     mode: Option<String>,
@@ -86,7 +86,7 @@ pub struct Options {
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Job {
+pub(crate) struct Job {
     /// To ask after at `/api/data-ingestion/status/{job_id}`; it is a run's id.
     job_id: String,
     pipeline: String,
@@ -95,7 +95,7 @@ pub struct Job {
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct JobStatus {
+pub(crate) struct JobStatus {
     job_id: String,
     phase: RunPhase,
     /// Rows that are durable at the destination.
@@ -108,14 +108,14 @@ pub struct JobStatus {
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct JobError {
+pub(crate) struct JobError {
     message: String,
     #[serde(default)]
     hint: Option<String>,
 }
 
 /// POST /api/data-ingestion/start
-pub async fn start(
+pub(crate) async fn start(
     State(api): State<Api>,
     caller: Caller,
     Body(asked): Body<Start>,
@@ -138,7 +138,8 @@ pub async fn start(
     }
     let proposed = plan::propose(workspace, Draft::from_model(spec), None, pipeline).await?;
     let acknowledged = &asked.options.acknowledged;
-    let kept = match plan::confirm(workspace, proposed.plan, &proposed.digest, acknowledged, caller.actor.clone()).await {
+    let kept = match plan::confirm(workspace, proposed.plan, &proposed.digest, acknowledged, caller.actor.clone()).await
+    {
         Ok(kept) => kept,
         Err(error) => {
             plan::withdraw(workspace, proposed.plan, plan::Withdrawal::Dismissed).await?;
@@ -148,7 +149,7 @@ pub async fn start(
     let run = api.app.runner.start(kept.plan, Cause::Api, caller.actor.clone(), None).await?;
     let confirmed_by = match caller.via {
         Via::Key(id) => format!("the start itself, by API key {id}"),
-        Via::Session(_) => "the start itself, by the person signed in".to_owned(),
+        Via::Session(_) | Via::Terminal => "the start itself, by the person signed in".to_owned(),
     };
     let detail = json!({"pipeline": kept.pipeline, "digest": proposed.digest, "confirmed_by": confirmed_by});
     api.app.record(&caller.actor, "ingestion.started", &format!("run:{run}"), detail).await?;
@@ -205,7 +206,10 @@ async fn stream(workspace: &Workspace, connection: &str, table: &str) -> Answer<
         several => Err(ApiError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "ambiguous_table",
-            format!("`{table}` may be {}.", several.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")),
+            format!(
+                "`{table}` may be {}.",
+                several.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
+            ),
         )
         .suggest("Write it with its schema.")),
     }
@@ -246,7 +250,7 @@ fn spec(asked: &Start, source: &str, destination: &str, stream: &str) -> Value {
 }
 
 /// GET /api/data-ingestion/status/{job_id}
-pub async fn status(State(api): State<Api>, Named(id): Named<RunId>) -> Answer<Json<JobStatus>> {
+pub(crate) async fn status(State(api): State<Api>, Named(id): Named<RunId>) -> Answer<Json<JobStatus>> {
     let run = runs::find(&api.app, id).await?;
     Ok(Json(JobStatus {
         job_id: run.id,

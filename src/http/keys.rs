@@ -15,7 +15,7 @@ use crate::ids::KeyId;
 use crate::store;
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct KeyView {
+pub(crate) struct KeyView {
     id: String,
     name: String,
     scope: String,
@@ -28,14 +28,14 @@ pub struct KeyView {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewKey {
+pub(crate) struct NewKey {
     /// What it is for; the audit log names its holder so.
     name: String,
     scope: Scope,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct CreatedKey {
+pub(crate) struct CreatedKey {
     id: KeyId,
     /// Shown this once.
     key: String,
@@ -44,7 +44,7 @@ pub struct CreatedKey {
 }
 
 /// GET /api/v1/keys
-pub async fn list(State(api): State<Api>) -> Answer<Json<List<KeyView>>> {
+pub(crate) async fn list(State(api): State<Api>) -> Answer<Json<List<KeyView>>> {
     let workspace = &api.app.workspace;
     let rows = store::keys::list(workspace.store.pool(), &workspace.id.0).await?;
     let view = |row: store::keys::KeyRow| KeyView {
@@ -59,7 +59,11 @@ pub async fn list(State(api): State<Api>) -> Answer<Json<List<KeyView>>> {
 }
 
 /// POST /api/v1/keys
-pub async fn create(State(api): State<Api>, caller: Caller, Body(new): Body<NewKey>) -> Answer<(StatusCode, Json<CreatedKey>)> {
+pub(crate) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(new): Body<NewKey>,
+) -> Answer<(StatusCode, Json<CreatedKey>)> {
     let name = key_name(&new.name)?;
     let (id, key) = access::create_key(&api.app.workspace, name, new.scope).await?;
     let detail = json!({"name": name, "scope": new.scope});
@@ -69,18 +73,20 @@ pub async fn create(State(api): State<Api>, caller: Caller, Body(new): Body<NewK
 }
 
 /// A key's name as it may be: something to tell it by, short enough for a table.
-pub fn key_name(name: &str) -> Answer<&str> {
+pub(crate) fn key_name(name: &str) -> Answer<&str> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
-        return Err(ApiError::bad_request("A key wants a name of 1 to 80 characters.").suggest("Say what the key is for."));
+        return Err(
+            ApiError::bad_request("A key wants a name of 1 to 80 characters.").suggest("Say what the key is for.")
+        );
     }
     Ok(name)
 }
 
 /// DELETE /api/v1/keys/{id}
-pub async fn revoke(State(api): State<Api>, caller: Caller, Named(id): Named<KeyId>) -> Answer<StatusCode> {
+pub(crate) async fn revoke(State(api): State<Api>, caller: Caller, Named(id): Named<KeyId>) -> Answer<StatusCode> {
     let workspace = &api.app.workspace;
-    let now = workspace.clock.now().to_rfc3339();
+    let now = store::stamp(workspace.clock.now());
     if !store::keys::revoke(workspace.store.pool(), &workspace.id.0, id, &now).await? {
         return Err(ApiError::not_found("live key", id));
     }

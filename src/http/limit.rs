@@ -16,17 +16,18 @@ const BUCKETS: usize = 10_000;
 
 /// Who a bucket belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Rate {
+pub(crate) enum Rate {
     Key(KeyId),
     /// By the hash of its cookie.
     Session(String),
     /// Requests without a credential, or with a wrong one.
     Address(IpAddr),
+    Terminal,
 }
 
 /// Everybody's buckets.
 #[derive(Clone, Debug)]
-pub struct Rates {
+pub(crate) struct Rates {
     clock: Clock,
     per_second: f64,
     burst: f64,
@@ -40,12 +41,12 @@ struct Bucket {
 }
 
 impl Rates {
-    pub fn new(clock: Clock, per_minute: u32, burst: u32) -> Self {
+    pub(crate) fn new(clock: Clock, per_minute: u32, burst: u32) -> Self {
         Self { clock, per_second: f64::from(per_minute) / 60.0, burst: f64::from(burst), buckets: Arc::default() }
     }
 
     /// Takes one token, or refuses with the seconds to wait for the next.
-    pub fn take(&self, rate: Rate) -> Result<(), ApiError> {
+    pub(crate) fn take(&self, rate: Rate) -> Result<(), ApiError> {
         let now = self.clock.now();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= BUCKETS && !buckets.contains_key(&rate) {
@@ -64,7 +65,7 @@ impl Rates {
     }
 
     /// Refuses when the bucket is empty; takes nothing.
-    pub fn peek(&self, rate: &Rate) -> Result<(), ApiError> {
+    pub(crate) fn peek(&self, rate: &Rate) -> Result<(), ApiError> {
         let now = self.clock.now();
         let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         match buckets.get(rate).map(|bucket| self.filled(*bucket, now)) {

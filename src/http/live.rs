@@ -160,16 +160,15 @@ pub fn sent(api: &Api, events: impl Stream<Item = Result<Envelope, BusError>> + 
     let metrics = Arc::clone(&api.metrics);
     let closing = api.closing.clone();
     let events = events
-        .map_while(move |event| {
-            let _ = &listening;
-            match event {
+        .scan(listening, move |_, event| {
+            std::future::ready(match event {
                 Ok(envelope) => Some(written(&envelope)),
                 Err(error) => {
                     metrics.dropped();
                     tracing::debug!(cause = crate::telemetry::causes(&error), "listener dropped");
                     None
                 }
-            }
+            })
         })
         .take_until(closing.cancelled_owned());
     Sse::new(events).keep_alive(KeepAlive::new().interval(PING_EVERY)).into_response()

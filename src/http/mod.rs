@@ -2,15 +2,15 @@
 
 pub mod access;
 mod audit;
-mod connections;
-mod connectors;
+pub(crate) mod connections;
+pub(crate) mod connectors;
 mod conversations;
 pub mod error;
 pub mod extract;
 mod guard;
 mod health;
 mod ingestion;
-mod keys;
+pub(crate) mod keys;
 mod limit;
 pub mod live;
 mod metrics;

@@ -15,7 +15,7 @@ struct Dist;
 const MISSING: &str = include_str!("missing.html");
 
 /// Everything that is no route.
-pub async fn serve(request: Request) -> Response {
+pub(crate) async fn serve(request: Request) -> Response {
     let path = request.uri().path().trim_start_matches('/').to_owned();
     if path.starts_with("api/") || path == "api" {
         return ApiError::new(StatusCode::NOT_FOUND, "no_such_route", "There is nothing at this address.")
@@ -39,7 +39,7 @@ pub async fn serve(request: Request) -> Response {
 }
 
 /// A route is there, its method is not.
-pub async fn wrong_method() -> ApiError {
+pub(crate) async fn wrong_method() -> ApiError {
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method.")
         .suggest("`/api/docs` lists every route with its methods.")
 }

@@ -131,7 +131,12 @@ pub async fn view(app: &App, row: PipelineRow) -> Answer<PipelineView> {
             .view
             .streams
             .into_iter()
-            .map(|stream| PipelineStream { stream: stream.stream, target: stream.target, read: stream.read, write: stream.write })
+            .map(|stream| PipelineStream {
+                stream: stream.stream,
+                target: stream.target,
+                read: stream.read,
+                write: stream.write,
+            })
             .collect(),
         schedule: timetable.map(|timetable| timetable.view(app.workspace.clock.now())),
         paused: row.paused,
@@ -186,9 +191,11 @@ pub async fn imported(app: &App, import: Import) -> Answer<Imported> {
     let mut plans = Vec::new();
     for spec in import.pipelines {
         plans.push(match plan::propose(&app.workspace, Draft::from_model(spec), None, None).await {
-            Ok(done) => ImportOutcome::Proposed(Box::new(Proposed { plan: done.plan, digest: done.digest, view: done.view })),
+            Ok(done) => {
+                ImportOutcome::Proposed(Box::new(Proposed { plan: done.plan, digest: done.digest, view: done.view }))
+            }
             Err(ProposeError::Problems(problems)) => {
-                ImportOutcome::Refused { problems: problems.into_iter().map(Into::into).collect() }
+                ImportOutcome::Refused { problems: problems.iter().map(Into::into).collect() }
             }
             Err(error @ ProposeError::Store(_)) => return Err(error.into()),
         });
@@ -274,9 +281,13 @@ pub async fn remove(State(api): State<Api>, caller: Caller, Named(id): Named<Pip
 }
 
 /// POST /api/v1/pipelines/{id}/run
-pub async fn run(State(api): State<Api>, caller: Caller, Named(id): Named<PipelineId>) -> Answer<(StatusCode, Json<Started>)> {
+pub async fn run(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<PipelineId>,
+) -> Answer<(StatusCode, Json<Started>)> {
     let cause = match caller.via {
-        Via::Session(_) => Cause::Manual,
+        Via::Session(_) | Via::Terminal => Cause::Manual,
         Via::Key(_) => Cause::Api,
     };
     let run = start(&api.app, id, cause, caller.actor).await?;
@@ -296,8 +307,7 @@ pub async fn schedule(
     match &wanted.schedule {
         None => store::pipelines::drop_schedule(workspace.store.pool(), &row.id).await?,
         Some(schedule) => {
-            let timetable =
-                Timetable::parse(schedule).map_err(|problem| ApiError::invalid_plan(vec![problem.into()]))?;
+            let timetable = Timetable::parse(schedule).map_err(|problem| ApiError::invalid_plan(&[problem]))?;
             let next = timetable.next_after(now).map(stamp);
             let text = serde_json::to_string(schedule)?;
             let pool = workspace.store.pool();
@@ -316,7 +326,11 @@ pub async fn pause(State(api): State<Api>, caller: Caller, Named(id): Named<Pipe
 }
 
 /// POST /api/v1/pipelines/{id}/resume
-pub async fn resume(State(api): State<Api>, caller: Caller, Named(id): Named<PipelineId>) -> Answer<Json<PipelineView>> {
+pub async fn resume(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<PipelineId>,
+) -> Answer<Json<PipelineView>> {
     set_paused(&api.app, id, false, &caller.actor).await?;
     show(State(api), Named(id)).await
 }

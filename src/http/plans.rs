@@ -19,29 +19,29 @@ use crate::runner::Cause;
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// A plan, version 1; see `/api/v1/plans/schema`.
     #[schema(value_type = Object)]
     spec: Value,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Proposed {
+pub(crate) struct Proposed {
     #[schema(value_type = String)]
-    pub plan: PlanId,
+    pub(crate) plan: PlanId,
     /// To confirm by; covers everything in `view`.
-    pub digest: String,
-    pub view: PlanView,
+    pub(crate) digest: String,
+    pub(crate) view: PlanView,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Empty: the plan is valid.
     problems: Vec<ProblemView>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PlanDetail {
+pub(crate) struct PlanDetail {
     #[schema(value_type = String)]
     id: PlanId,
     digest: String,
@@ -53,7 +53,7 @@ pub struct PlanDetail {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Confirm {
+pub(crate) struct Confirm {
     /// Of what was shown.
     digest: String,
     /// Tables whose replacement is accepted, as `view.destructive` names them.
@@ -69,7 +69,7 @@ fn yes() -> bool {
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Confirmed {
+pub(crate) struct Confirmed {
     #[schema(value_type = String)]
     pipeline: PipelineId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,34 +78,34 @@ pub struct Confirmed {
 }
 
 /// POST /api/v1/plans
-pub async fn propose(State(api): State<Api>, Body(draft): Body<Draft>) -> Answer<Json<Proposed>> {
+pub(crate) async fn propose(State(api): State<Api>, Body(draft): Body<Draft>) -> Answer<Json<Proposed>> {
     let proposed = plan::propose(&api.app.workspace, plan::Draft::from_model(draft.spec), None, None).await?;
     Ok(Json(Proposed { plan: proposed.plan, digest: proposed.digest, view: proposed.view }))
 }
 
 /// POST /api/v1/plans/validate
-pub async fn validate(State(api): State<Api>, Body(draft): Body<Draft>) -> Json<Verdict> {
+pub(crate) async fn validate(State(api): State<Api>, Body(draft): Body<Draft>) -> Json<Verdict> {
     let problems = match plan::Draft::from_model(draft.spec).validate(&api.app.workspace).await {
         Ok(_) => Vec::new(),
-        Err(problems) => problems.into_iter().map(Into::into).collect(),
+        Err(problems) => problems.iter().map(Into::into).collect(),
     };
     Json(Verdict { problems })
 }
 
 /// GET /api/v1/plans/schema
-pub async fn schema() -> Response {
-    ([(header::CONTENT_TYPE, "application/schema+json")], plan::SCHEMA).into_response()
+pub(crate) async fn schema() -> Response {
+    ([(header::CONTENT_TYPE, "application/schema+json")], plan::shape::SCHEMA_TEXT).into_response()
 }
 
 /// GET /api/v1/plans/{id}
-pub async fn show(State(api): State<Api>, Named(id): Named<PlanId>) -> Answer<Json<PlanDetail>> {
+pub(crate) async fn show(State(api): State<Api>, Named(id): Named<PlanId>) -> Answer<Json<PlanDetail>> {
     let stored = plan::stored(&api.app.workspace, id).await?.ok_or_else(|| ApiError::not_found("plan", id))?;
     let yaml = serde_saphyr::to_string(&stored.spec).map_err(ApiError::internal)?;
     Ok(Json(PlanDetail { id, digest: stored.digest, state: stored.state, view: stored.view, yaml }))
 }
 
 /// POST /api/v1/plans/{id}/confirm
-pub async fn confirm(
+pub(crate) async fn confirm(
     State(api): State<Api>,
     caller: Caller,
     Named(id): Named<PlanId>,
@@ -115,24 +115,22 @@ pub async fn confirm(
     let stored = plan::stored(&app.workspace, id).await?.ok_or_else(|| ApiError::not_found("plan", id))?;
     // A plan that was proposed in a talk is confirmed there, so that the talk goes on with it.
     if let Some(conversation) = stored.conversation.filter(|_| confirm.run) {
-        let done = app.talk.confirm(conversation, id, &confirm.digest, &confirm.acknowledged, caller.actor).await?;
-        return Ok(Json(Confirmed { pipeline: done.pipeline, run: done.run }));
+        let (pipeline, run) =
+            app.confirm_in_talk(conversation, id, &confirm.digest, &confirm.acknowledged, caller.actor).await?;
+        return Ok(Json(Confirmed { pipeline, run: Some(run) }));
     }
     let kept = plan::confirm(&app.workspace, id, &confirm.digest, &confirm.acknowledged, caller.actor.clone()).await?;
-    let run = if confirm.run {
-        Some(app.runner.start(kept.plan, Cause::Confirm, caller.actor, None).await?)
-    } else {
-        None
-    };
+    let run =
+        if confirm.run { Some(app.runner.start(kept.plan, Cause::Confirm, caller.actor, None).await?) } else { None };
     Ok(Json(Confirmed { pipeline: kept.pipeline, run }))
 }
 
 /// POST /api/v1/plans/{id}/dismiss
-pub async fn dismiss(State(api): State<Api>, caller: Caller, Named(id): Named<PlanId>) -> Answer<StatusCode> {
+pub(crate) async fn dismiss(State(api): State<Api>, caller: Caller, Named(id): Named<PlanId>) -> Answer<StatusCode> {
     let workspace = &api.app.workspace;
     let stored = plan::stored(workspace, id).await?.ok_or_else(|| ApiError::not_found("plan", id))?;
     match stored.conversation {
-        Some(conversation) => api.app.talk.dismiss(conversation, id, caller.actor).await?,
+        Some(conversation) => api.app.dismiss_in_talk(conversation, id, caller.actor).await?,
         None => {
             if !plan::withdraw(workspace, id, plan::Withdrawal::Dismissed).await? {
                 return Err(ApiError::conflict("plan_not_offered", format!("This plan is {} already.", stored.state)));

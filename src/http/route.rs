@@ -43,7 +43,12 @@ impl std::fmt::Debug for Route {
 macro_rules! method {
     ($name:ident, $method:ident) => {
         #[doc = concat!("A route for ", stringify!($method), ".")]
-        pub fn $name<H, T>(path: &'static str, scope: impl Into<Option<Scope>>, handler: H, summary: &'static str) -> Route
+        pub fn $name<H, T>(
+            path: &'static str,
+            scope: impl Into<Option<Scope>>,
+            handler: H,
+            summary: &'static str,
+        ) -> Route
         where
             H: Handler<T, Api>,
             T: 'static,
@@ -59,7 +64,13 @@ method!(patch, PATCH);
 method!(delete, DELETE);
 
 impl Route {
-    fn new(method: Method, path: &'static str, scope: Option<Scope>, handler: MethodRouter<Api>, summary: &'static str) -> Self {
+    fn new(
+        method: Method,
+        path: &'static str,
+        scope: Option<Scope>,
+        handler: MethodRouter<Api>,
+        summary: &'static str,
+    ) -> Self {
         Self {
             method,
             path,

@@ -132,7 +132,13 @@ pub async fn find(app: &App, id: RunId) -> Answer<RunView> {
 }
 
 /// Runs, the newest first.
-pub async fn search(app: &App, pipeline: Option<String>, phase: Option<String>, after: Option<String>, limit: usize) -> Answer<List<RunView>> {
+pub async fn search(
+    app: &App,
+    pipeline: Option<String>,
+    phase: Option<String>,
+    after: Option<String>,
+    limit: usize,
+) -> Answer<List<RunView>> {
     let query = RunQuery { pipeline, phase, after, limit: i64::try_from(limit).unwrap_or(i64::MAX) };
     let workspace = &app.workspace;
     let rows = store::runs::list(workspace.store.pool(), &workspace.id.0, &query).await?;
@@ -195,7 +201,11 @@ pub async fn receipt(State(api): State<Api>, Named(id): Named<RunId>) -> Answer<
 }
 
 /// POST /api/v1/runs/{id}/cancel
-pub async fn cancel(State(api): State<Api>, caller: Caller, Named(id): Named<RunId>) -> Answer<(StatusCode, Json<RunView>)> {
+pub async fn cancel(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<RunId>,
+) -> Answer<(StatusCode, Json<RunView>)> {
     find(&api.app, id).await?;
     api.app.cancel_run(id, &caller.actor).await?;
     Ok((StatusCode::ACCEPTED, Json(find(&api.app, id).await?)))

@@ -13,7 +13,7 @@ use super::extract::{List, Named};
 const LOCAL: &str = "local";
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct RuntimeView {
+pub(crate) struct RuntimeView {
     name: String,
     /// `in_process`.
     kind: String,
@@ -38,12 +38,12 @@ fn local(api: &Api) -> RuntimeView {
 }
 
 /// GET /api/v1/runtimes
-pub async fn list(State(api): State<Api>) -> Json<List<RuntimeView>> {
+pub(crate) async fn list(State(api): State<Api>) -> Json<List<RuntimeView>> {
     Json(List::whole(vec![local(&api)]))
 }
 
 /// POST /api/v1/runtimes/{name}/check
-pub async fn check(State(api): State<Api>, Named(name): Named<String>) -> Answer<Json<RuntimeView>> {
+pub(crate) async fn check(State(api): State<Api>, Named(name): Named<String>) -> Answer<Json<RuntimeView>> {
     if name != LOCAL {
         return Err(ApiError::not_found("runtime", name).suggest("This server has `local`."));
     }

@@ -49,12 +49,17 @@ pub enum ListenError {
 }
 
 /// A port that is held and not served yet.
-#[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
     tls: Option<tokio_rustls::TlsAcceptor>,
     address: SocketAddr,
     connections: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Listener({})", self.address)
+    }
 }
 
 impl Listener {
@@ -196,7 +201,11 @@ impl<S> Unstuck<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Unstuck<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.inner).poll_read(cx, buffer)
     }
 }

@@ -17,23 +17,16 @@ pub struct KeyRow {
 }
 
 /// Keeps a new key.
-pub async fn insert(
-    db: impl AnyExecutor<'_>,
-    workspace: &str,
-    key: &KeyRow,
-    hash: &str,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "insert into api_keys (id, workspace, name, scope, hash, created_at) values ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(&key.id)
-    .bind(workspace)
-    .bind(&key.name)
-    .bind(&key.scope)
-    .bind(hash)
-    .bind(&key.created_at)
-    .execute(db)
-    .await?;
+pub async fn insert(db: impl AnyExecutor<'_>, workspace: &str, key: &KeyRow, hash: &str) -> sqlx::Result<()> {
+    sqlx::query("insert into api_keys (id, workspace, name, scope, hash, created_at) values ($1, $2, $3, $4, $5, $6)")
+        .bind(&key.id)
+        .bind(workspace)
+        .bind(&key.name)
+        .bind(&key.scope)
+        .bind(hash)
+        .bind(&key.created_at)
+        .execute(db)
+        .await?;
     Ok(())
 }
 
@@ -49,11 +42,7 @@ pub async fn list(db: impl AnyExecutor<'_>, workspace: &str) -> sqlx::Result<Vec
 }
 
 /// The key with this hash, unless it was revoked.
-pub async fn by_hash(
-    db: impl AnyExecutor<'_>,
-    workspace: &str,
-    hash: &str,
-) -> sqlx::Result<Option<KeyRow>> {
+pub async fn by_hash(db: impl AnyExecutor<'_>, workspace: &str, hash: &str) -> sqlx::Result<Option<KeyRow>> {
     let row = sqlx::query(
         "select id, name, scope, created_at, last_used_at, revoked_at from api_keys \
          where hash = $1 and workspace = $2 and revoked_at is null",
@@ -72,20 +61,14 @@ pub async fn touch(db: impl AnyExecutor<'_>, id: &str, at: &str) -> sqlx::Result
 }
 
 /// Revokes a key for good. `false` when there is no such key or it was revoked before.
-pub async fn revoke(
-    db: impl AnyExecutor<'_>,
-    workspace: &str,
-    id: KeyId,
-    at: &str,
-) -> sqlx::Result<bool> {
-    let done = sqlx::query(
-        "update api_keys set revoked_at = $3 where id = $1 and workspace = $2 and revoked_at is null",
-    )
-    .bind(id.to_string())
-    .bind(workspace)
-    .bind(at)
-    .execute(db)
-    .await?;
+pub async fn revoke(db: impl AnyExecutor<'_>, workspace: &str, id: KeyId, at: &str) -> sqlx::Result<bool> {
+    let done =
+        sqlx::query("update api_keys set revoked_at = $3 where id = $1 and workspace = $2 and revoked_at is null")
+            .bind(id.to_string())
+            .bind(workspace)
+            .bind(at)
+            .execute(db)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -2,7 +2,6 @@
 
 use sqlx::{AnyExecutor, Row as _};
 
-
 /// The scope column of a token that was not used yet. No scope that a session can have is spelt so.
 const TOKEN: &str = "sign_in";
 
@@ -23,8 +22,7 @@ pub async fn insert_token(
     created_at: &str,
     expires_at: &str,
 ) -> sqlx::Result<()> {
-    let session =
-        SessionRow { actor: actor.to_owned(), scope: TOKEN.to_owned(), expires_at: expires_at.to_owned() };
+    let session = SessionRow { actor: actor.to_owned(), scope: TOKEN.to_owned(), expires_at: expires_at.to_owned() };
     insert(db, workspace, hash, &session, created_at).await
 }
 
