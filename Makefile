@@ -1,7 +1,8 @@
 # Everything a newcomer needs: `make demo` and `make test`. Each installs what it lacks.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-PROGRAM = $(or $(CARGO_TARGET_DIR),target)/debug/towpath
+# Where cargo puts what it builds: CARGO_TARGET_DIR, a setting of cargo, or `target`.
+PROGRAM = $(shell cargo metadata --no-deps --offline --format-version 1 2>/dev/null | grep -oE '"target_directory":"[^"]*"' | cut -d \" -f 4)/debug/towpath
 
 .PHONY: help demo build page test check fmt clippy deny test-rust test-page evals clean
 

@@ -204,3 +204,6 @@ pub struct CheckOutcome {
     pub status: ConnectionStatus,
     pub milliseconds: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! DuckDb, both ways.
+//! `DuckDb`, both ways.
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
