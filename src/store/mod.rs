@@ -22,6 +22,7 @@ pub mod runs;
 pub mod schedules;
 pub mod turns;
 pub mod workspace_keys;
+pub mod workspaces;
 
 use std::path::Path;
 
