@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Limits, Registry};
 use crate::agent::builtin::Builtin;
 use crate::agent::model::ChatModel;
 use crate::agent::openai::{OpenAi, OpenAiConfig};
@@ -52,8 +52,6 @@ pub enum AppError {
     Vault(#[from] VaultError),
     #[error("The model cannot be set up.")]
     Model(#[source] anyhow::Error),
-    #[error("Runs that were left behind cannot be taken up.")]
-    Recover(#[source] anyhow::Error),
 }
 
 impl AppError {
@@ -68,7 +66,6 @@ impl AppError {
             ),
             Self::Vault(_) => Some("`towpath doctor` says which key is used.".to_owned()),
             Self::Model(_) => Some("Check `TOWPATH_MODEL` and its endpoint; `towpath doctor` asks it.".to_owned()),
-            Self::Recover(_) => None,
         }
     }
 }
@@ -97,18 +94,28 @@ impl App {
         let tasks = Tasks::new();
         let bus = Bus::new(store, clock);
         let runner = Runner::new(workspace.clone(), bus.clone(), tasks.clone());
-        let agent = Agent::new(workspace.clone(), bus.clone(), model(&config)?);
+        let agent = Agent {
+            workspace: workspace.clone(),
+            bus: bus.clone(),
+            model: model(&config)?,
+            // A talk goes on when the endpoint is away.
+            fallback: match config.model {
+                ModelChoice::Builtin => None,
+                ModelChoice::OpenAi { .. } => Some(Arc::new(Builtin::new())),
+            },
+            tools: Registry::standard().map_err(|error| AppError::Model(error.into()))?,
+            limits: Limits::default(),
+        };
         let talk = Talk::new(agent, runner.clone(), tasks.clone());
         Ok(Self { config: Arc::new(config), workspace, bus, runner, talk, tasks })
     }
 
     /// What a server does beside answering: takes up runs that were left behind, and fires schedules.
-    pub async fn start_background(&self) -> Result<(), AppError> {
-        self.runner.recover().await.map_err(|error| AppError::Recover(error.into()))?;
+    pub async fn start_background(&self) {
+        self.runner.recover().await;
         let scheduler = Scheduler::new(self.workspace.clone(), self.runner.clone());
         let cancelled = self.tasks.cancelled();
         self.tasks.spawn("scheduler", async move { scheduler.run(cancelled).await });
-        Ok(())
     }
 
     /// Ends what runs in the background and closes the store. Runs are released at their last checkpoint.

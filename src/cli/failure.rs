@@ -150,6 +150,7 @@ by_its_face!(
     crate::plan::ConfirmError,
     crate::plan::ProposeError,
     crate::plan::LoadError,
+    crate::runner::StartError,
 );
 
 impl From<crate::config::ConfigError> for Failure {
@@ -173,7 +174,6 @@ impl From<crate::app::AppError> for Failure {
             AppError::Store(_) => (Exit::Unreachable, "store"),
             AppError::Vault(_) => (Exit::Failed, "vault"),
             AppError::Model(_) => (Exit::Failed, "model"),
-            AppError::Recover(_) => (Exit::Failed, "recover"),
         };
         let failure = Self::new(exit, code, error.to_string());
         match error.hint() {

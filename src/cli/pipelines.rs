@@ -10,7 +10,7 @@ use super::terminal::{Align, Terminal, printable};
 use super::{operator, run, runs};
 use crate::app::App;
 use crate::http::pipelines::{self, Import, ImportOutcome, PipelineView};
-use crate::runner::Cause;
+use crate::runner::CauseKind;
 use crate::store;
 
 #[derive(Debug, Subcommand)]
@@ -74,7 +74,7 @@ pub(super) async fn run(command: Pipelines, app: &App, terminal: &Terminal) -> R
         Pipelines::Import { file } => import(&file, app, terminal).await,
         Pipelines::Run { pipeline } => {
             let row = pipelines::named(app, &pipeline).await?;
-            let started = pipelines::start(app, pipelines::id_of(&row)?, Cause::Manual, operator()).await?;
+            let started = pipelines::start(app, pipelines::id_of(&row)?, CauseKind::Manual, operator()).await?;
             run::see_through(app, terminal, started).await
         }
         Pipelines::Pause { pipeline } => pause(&pipeline, true, app, terminal).await,

@@ -14,7 +14,7 @@ use crate::http::error::ApiError;
 use crate::http::runs;
 use crate::ids::{PlanId, RunId};
 use crate::plan::{self, Withdrawal};
-use crate::runner::Cause;
+use crate::runner::{Cause, CauseKind};
 
 #[derive(Debug, Args)]
 #[command(after_help = "In scripts, two steps: `towpath --json ask \"…\"` prints a plan's id and digest; \
@@ -92,7 +92,8 @@ async fn confirm(app: &App, plan: PlanId, digest: &str, acknowledged: &[String])
         return Ok(run);
     }
     let kept = plan::confirm(&app.workspace, plan, digest, acknowledged, operator()).await?;
-    Ok(app.runner.start(kept.plan, Cause::Confirm, operator(), None).await.map_err(ApiError::from)?)
+    let cause = Cause { kind: CauseKind::Confirm, by: operator(), conversation: None };
+    Ok(app.runner.start(kept.pipeline, kept.plan, cause).await?)
 }
 
 /// Shows a run until it ends, then its receipt. A run that failed, or was cancelled, is the command's failure.

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::connectors::{ConnectorError, ErrorKind};
 use crate::events::ProblemView;
+use crate::runner::{CancelError, StartError};
 use crate::plan::{ConfirmError, LoadError, Problem, ProposeError};
 use crate::workspace::{WorkspaceError, WorkspaceErrorKind};
 
@@ -271,9 +272,26 @@ impl From<LoadError> for ApiError {
     }
 }
 
-impl From<crate::runner::StartError> for ApiError {
-    fn from(error: crate::runner::StartError) -> Self {
-        Self::internal(error)
+impl From<StartError> for ApiError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::AlreadyRunning { run } => {
+                Self::conflict("already_running", "This pipeline has a run that has not ended.")
+                    .suggest(format!("Wait for run `{run}`, or stop it."))
+            }
+            StartError::Plan(error) => error.into(),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<CancelError> for ApiError {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such run."),
+            CancelError::AlreadyEnded { .. } => Self::conflict("already_ended", sentence(&error.to_string())),
+            CancelError::Store(_) => Self::internal(error),
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) async fn ready(State(api): State<Api>) -> Answer<Json<Health>> {
         return Err(unavailable("The server shuts down."));
     }
     let workspace = &api.app.workspace;
-    let asked = store::settings::all(workspace.store.pool(), &workspace.id.0);
+    let asked = store::workspaces::settings(workspace.store.pool(), &workspace.id.0);
     match tokio::time::timeout(STORE_TIME, asked).await {
         Ok(Ok(_)) => Ok(ok()),
         Ok(Err(error)) => Err(unavailable("The store does not answer.").because(error)),

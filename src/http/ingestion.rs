@@ -18,7 +18,7 @@ use super::runs;
 use crate::events::{RunPhase, StreamProgress};
 use crate::ids::RunId;
 use crate::plan::{self, Draft};
-use crate::runner::Cause;
+use crate::runner::{Cause, CauseKind};
 use crate::store;
 use crate::workspace::{Connection, Workspace, WorkspaceError};
 
@@ -146,7 +146,8 @@ pub(crate) async fn start(
             return Err(ApiError::from(error).suggest_ingestion());
         }
     };
-    let run = api.app.runner.start(kept.plan, Cause::Api, caller.actor.clone(), None).await?;
+    let cause = Cause { kind: CauseKind::Api, by: caller.actor.clone(), conversation: None };
+    let run = api.app.runner.start(kept.pipeline, kept.plan, cause).await?;
     let confirmed_by = match caller.via {
         Via::Key(id) => format!("the start itself, by API key {id}"),
         Via::Session(_) | Via::Terminal => "the start itself, by the person signed in".to_owned(),

@@ -19,7 +19,7 @@ use crate::ids::{Actor, PipelineId, PlanId, RunId};
 use crate::plan::schedule::Timetable;
 use crate::plan::spec::ScheduleSpec;
 use crate::plan::{self, Draft, ProposeError};
-use crate::runner::Cause;
+use crate::runner::{Cause, CauseKind};
 use crate::store::pipelines::PipelineRow;
 use crate::store::{self, stamp};
 
@@ -204,9 +204,8 @@ pub async fn imported(app: &App, import: Import) -> Answer<Imported> {
 }
 
 /// Runs a pipeline by the plan that was confirmed.
-pub async fn start(app: &App, id: PipelineId, cause: Cause, by: Actor) -> Answer<RunId> {
-    let plan = plan::confirmed(&app.workspace, id).await?;
-    let run = app.runner.start(plan, cause, by.clone(), None).await?;
+pub async fn start(app: &App, id: PipelineId, kind: CauseKind, by: Actor) -> Answer<RunId> {
+    let run = app.runner.rerun(id, Cause { kind, by: by.clone(), conversation: None }).await?;
     app.record(&by, "run.started", &format!("run:{run}"), json!({"pipeline": id})).await?;
     Ok(run)
 }
@@ -286,11 +285,11 @@ pub async fn run(
     caller: Caller,
     Named(id): Named<PipelineId>,
 ) -> Answer<(StatusCode, Json<Started>)> {
-    let cause = match caller.via {
-        Via::Session(_) | Via::Terminal => Cause::Manual,
-        Via::Key(_) => Cause::Api,
+    let kind = match caller.via {
+        Via::Session(_) | Via::Terminal => CauseKind::Manual,
+        Via::Key(_) => CauseKind::Api,
     };
-    let run = start(&api.app, id, cause, caller.actor).await?;
+    let run = start(&api.app, id, kind, caller.actor).await?;
     Ok((StatusCode::ACCEPTED, Json(Started { run })))
 }
 

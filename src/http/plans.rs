@@ -15,7 +15,7 @@ use super::extract::{Body, Named};
 use crate::events::{PlanView, ProblemView};
 use crate::ids::{PipelineId, PlanId, RunId};
 use crate::plan;
-use crate::runner::Cause;
+use crate::runner::{Cause, CauseKind};
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -121,7 +121,12 @@ pub(crate) async fn confirm(
     }
     let kept = plan::confirm(&app.workspace, id, &confirm.digest, &confirm.acknowledged, caller.actor.clone()).await?;
     let run =
-        if confirm.run { Some(app.runner.start(kept.plan, Cause::Confirm, caller.actor, None).await?) } else { None };
+        if confirm.run {
+            let cause = Cause { kind: CauseKind::Confirm, by: caller.actor, conversation: None };
+            Some(app.runner.start(kept.pipeline, kept.plan, cause).await?)
+        } else {
+            None
+        };
     Ok(Json(Confirmed { pipeline: kept.pipeline, run }))
 }
 

@@ -127,7 +127,7 @@ impl From<store::run_logs::LogRow> for LogLine {
 
 /// A run of this workspace.
 pub async fn find(app: &App, id: RunId) -> Answer<RunView> {
-    let row = store::runs::get(app.workspace.store.pool(), &id.to_string()).await?;
+    let row = store::runs::get(app.workspace.store.pool(), &app.workspace.id.0, &id.to_string()).await?;
     RunView::of(row.ok_or_else(|| ApiError::not_found("run", id))?)
 }
 
@@ -150,7 +150,7 @@ pub async fn search(
 /// The receipt of a run, as it was signed.
 pub async fn receipt_of(app: &App, id: RunId) -> Answer<String> {
     let run = find(app, id).await?;
-    let receipt = store::runs::receipt(app.workspace.store.pool(), &id.to_string()).await?;
+    let receipt = store::runs::receipt(app.workspace.store.pool(), &app.workspace.id.0, &id.to_string()).await?;
     receipt.ok_or_else(|| {
         let error = ApiError::new(StatusCode::NOT_FOUND, "no_receipt", "This run has no receipt.");
         if run.phase.is_final() {
