@@ -11,6 +11,7 @@ pub mod http;
 pub mod plan;
 pub mod runner;
 pub mod schedule;
+pub mod talk;
 pub mod store;
 
 // Composition.

@@ -3,6 +3,7 @@
 
 mod duckdb;
 mod files;
+mod http;
 mod postgres;
 mod sample;
 mod server;
