@@ -18,6 +18,7 @@ pub mod app;
 pub mod config;
 pub mod eval;
 pub mod sample;
+pub mod talk;
 pub mod workspace;
 
 // Leaves.
