@@ -63,7 +63,7 @@ pub(super) async fn validate(draft: Value, workspace: &Workspace) -> Result<Vali
     }
     let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
     let schedule = timetable.map(|timetable| timetable.view(workspace.clock.now()));
-    let view = preview::view(&spec, &origin, &goal, &outcomes, schedule, &findings.warnings);
+    let view = preview::view(&spec, (&origin, &goal), &outcomes, schedule, &findings.warnings);
     let resolution = Resolution {
         source: spec.source.connection.clone(),
         destination: spec.destination.connection.clone(),

@@ -7,9 +7,9 @@ use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::failure::Failure;
-use super::keys::SigningKey;
 use crate::connectors::{ErrorKind, LogicalType};
 use crate::plan::spec::MaskSpec;
+use crate::workspace::keys::SigningKey;
 
 const REDACTED: &str = "[redacted]";
 
