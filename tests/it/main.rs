@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod files;
+mod planning;
 mod postgres;
 mod sample;
 mod server;
