@@ -4,6 +4,7 @@
 mod duckdb;
 mod files;
 mod http;
+mod planning;
 mod postgres;
 mod sample;
 mod server;
