@@ -1,4 +1,5 @@
 //! The PostgreSQL connector against a real server. Each test has a database of its own.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod contract;
 mod incremental;

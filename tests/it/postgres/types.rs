@@ -1,5 +1,7 @@
 //! Every type, PostgreSQL to PostgreSQL, exact to the byte of the row's text; and values against the server's own arithmetic.
 
+use arrow::array::AsArray as _;
+use arrow::datatypes::{Date32Type, Decimal128Type, Time64MicrosecondType, TimestampMicrosecondType};
 use towpath::connectors::{Fidelity, LogicalType};
 
 use super::{Database, copy, read_all, target};
@@ -114,8 +116,6 @@ async fn values_are_what_the_server_says_they_are() {
         )
         .await
         .unwrap();
-    use arrow::array::AsArray as _;
-    use arrow::datatypes::{Date32Type, Decimal128Type, Time64MicrosecondType, TimestampMicrosecondType};
     for (index, row) in rows.iter().enumerate() {
         assert_eq!(batch.column(0).as_primitive::<Date32Type>().value(index), row.get::<_, i32>(0));
         assert_eq!(batch.column(1).as_primitive::<TimestampMicrosecondType>().value(index), row.get::<_, i64>(1));

@@ -250,13 +250,11 @@ struct ColumnDecoder {
 
 impl ColumnDecoder {
     fn append(&mut self, field: Option<&[u8]>) -> Result<(), Refusal> {
-        match field {
-            Some(bytes) => self.builder.append(self.wire, bytes),
-            None => {
-                self.builder.append_null();
-                Ok(())
-            }
+        if let Some(bytes) = field {
+            return self.builder.append(self.wire, bytes);
         }
+        self.builder.append_null();
+        Ok(())
     }
 
     /// A refused value, for the row that is kept.
