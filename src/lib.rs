@@ -11,6 +11,7 @@ pub mod http;
 pub mod plan;
 pub mod runner;
 pub mod schedule;
+pub mod talk;
 pub mod store;
 
 // Composition.
@@ -18,6 +19,7 @@ pub mod app;
 pub mod config;
 pub mod eval;
 pub mod sample;
+pub mod talk;
 pub mod workspace;
 
 // Leaves.

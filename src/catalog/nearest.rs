@@ -20,7 +20,7 @@ pub fn similarity(a: &str, b: &str) -> f64 {
     let damerau = strsim::normalized_damerau_levenshtein(&a, &b);
     // Prefix-weighted similarity tells `custmers` from `consumers`; alone it is too generous with short names.
     let winkler = strsim::jaro_winkler(&a, &b);
-    damerau.max(if damerau >= 0.5 { winkler * 0.95 } else { 0.0 })
+    damerau.max(if damerau >= 0.6 { winkler * 0.95 } else { 0.0 })
 }
 
 fn singular(name: &str) -> &str {

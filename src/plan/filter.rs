@@ -5,6 +5,7 @@ mod literal;
 mod moment;
 mod parse;
 mod render;
+mod tokens;
 
 pub use canonical::canonical;
 pub use moment::at_time;

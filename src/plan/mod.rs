@@ -296,4 +296,4 @@ impl From<sqlx::Error> for ConfirmError {
 
 #[cfg(test)]
 #[path = "tests/mod.rs"]
-mod tests;
+pub(crate) mod tests;

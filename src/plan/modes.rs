@@ -179,7 +179,9 @@ async fn incremental(origin: &Origin, schema: &StreamSchema, answer: &mut ModePr
             format!("`{stream}` has no primary key, so changed rows cannot be merged unless a key is named."),
         );
     }
-    for (tells, column) in found.into_iter().take(MEASURED) {
+    // What tells of additions alone is second choice, and noise beside what tells of changes.
+    let best = found.first().map(|(tells, _)| *tells);
+    for (tells, column) in found.into_iter().filter(|(tells, _)| Some(*tells) == best).take(MEASURED) {
         let profile = bounded(origin.source.profile_cursor(stream, &column.name)).await.ok();
         let merges = tells == Tells::Change && !keyless;
         let name = &column.name;

@@ -2,11 +2,24 @@
 //! `bigint` and `text` columns, times as RFC 3339 UTC text, JSON as text. One file per table, free functions on an
 //! executor.
 
+pub mod actions;
 pub mod audit;
+pub mod checkpoints;
 pub mod connections;
+pub mod conversations;
 pub mod events;
+pub mod keys;
+pub mod messages;
 pub mod pipelines;
 pub mod plans;
+pub mod quarantine;
+pub mod run_logs;
+pub mod runs;
+pub mod schedules;
+pub mod sessions;
+pub mod turns;
+pub mod workspace_keys;
+pub mod workspaces;
 
 use std::path::Path;
 
@@ -97,6 +110,11 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// A stored time read back; `None` when the text is none.
+pub fn time(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
 }
 
 #[cfg(test)]

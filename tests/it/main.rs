@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod files;
+mod duckdb;
+mod files;
+mod http;
 mod postgres;
 mod sample;
 mod server;

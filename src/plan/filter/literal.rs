@@ -98,7 +98,7 @@ pub(super) fn fit(raw: &Raw, column: &Column) -> Result<Literal, Misfit> {
     };
     let literal = match (class, raw) {
         (Class::Number, Raw::Number(number)) => Some(Literal::Number(number.clone())),
-        (Class::Number, Raw::Text(text)) => return Err(misfit(super::parse::exact_number(text.trim()))),
+        (Class::Number, Raw::Text(text)) => return Err(misfit(super::tokens::exact_number(text.trim()))),
         (Class::Text, Raw::Text(text)) if !text.contains('\0') => Some(Literal::Text(text.clone())),
         (Class::Text, Raw::Number(number)) => return Err(misfit(Some(format!("'{number}'")))),
         (Class::Text, Raw::Boolean(flag)) => return Err(misfit(Some(format!("'{flag}'")))),
@@ -163,7 +163,13 @@ fn time(text: &str) -> Option<String> {
 fn wall_clock(text: &str) -> Option<(NaiveDateTime, bool)> {
     use chrono::Datelike as _;
     let text = text.trim();
-    let zoned = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f %#z", "%Y-%m-%dT%H:%M%#z"];
+    let zoned = [
+        "%Y-%m-%dT%H:%M:%S%.f%#z",
+        "%Y-%m-%d %H:%M:%S%.f%#z",
+        "%Y-%m-%d %H:%M:%S%.f %#z",
+        "%Y-%m-%dT%H:%M%#z",
+        "%Y-%m-%d %H:%M%#z",
+    ];
     let plain = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
     // `%#z` reads `+02`, `+0200` and `+02:00`; `Z` is written out for it.
     let spelled =

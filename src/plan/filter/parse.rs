@@ -6,6 +6,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
 use super::literal::{Class, Misfit, Raw, fit};
+use super::tokens::{exact_number, with_predicates_closed};
 use super::{ALLOWED, moment};
 use crate::catalog::nearest;
 use crate::connectors::Column;
@@ -91,7 +92,7 @@ impl<'a> Reader<'a> {
         if parts > MOST_PARTS {
             return self.syntax("The filter has too many parts.", "Use IN with a list, or a range.");
         }
-        let mut parser = Parser::new(&dialect).with_recursion_limit(48).with_tokens(tokens);
+        let mut parser = Parser::new(&dialect).with_recursion_limit(48).with_tokens(with_predicates_closed(tokens));
         match parser.parse_expr() {
             Ok(expr) => match parser.peek_token().token {
                 Token::EOF => Some(expr),
@@ -127,12 +128,12 @@ impl<'a> Reader<'a> {
             Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             Expr::Between { expr, negated, low, high } => self.between(expr, low, high, *negated),
             Expr::Like { negated, any: false, expr, pattern, escape_char } => {
-                let escape = escape_char.as_ref().map(|escape| &escape.value);
-                self.like(expr, pattern, escape, false, *negated)
+                let pattern = self.pattern(pattern, escape_char.as_ref().map(|escape| &escape.value));
+                self.like(expr, pattern, false, *negated)
             }
             Expr::ILike { negated, any: false, expr, pattern, escape_char } => {
-                let escape = escape_char.as_ref().map(|escape| &escape.value);
-                self.like(expr, pattern, escape, true, *negated)
+                let pattern = self.pattern(pattern, escape_char.as_ref().map(|escape| &escape.value));
+                self.like(expr, pattern, true, *negated)
             }
             Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
                 let column = self.column(expr)?;
@@ -241,37 +242,35 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn like(
-        &mut self,
-        of: &Expr,
-        pattern: &Expr,
-        escape: Option<&Value>,
-        insensitive: bool,
-        negated: bool,
-    ) -> Option<Filter> {
+    fn like(&mut self, of: &Expr, pattern: Option<String>, insensitive: bool, negated: bool) -> Option<Filter> {
         let column = self.column(of)?;
         if Class::of(&column.data_type.logical) != Class::Text {
             let message = format!("`{}` ({}) is not text; LIKE works on text.", column.name, column.data_type.spelled);
             return self.refuse("filter_type", message, None);
         }
-        let Expr::Value(value) = pattern else {
-            return self.unsupported("LIKE takes one pattern in single quotes.");
-        };
-        let Value::SingleQuotedString(pattern) = &value.value else {
-            return self.unsupported("LIKE takes one pattern in single quotes.");
+        Some(Filter::Like { column: column.name.clone(), pattern: pattern?, insensitive, negated })
+    }
+
+    /// A LIKE pattern, with `\` as its escape sign.
+    fn pattern(&mut self, pattern: &Expr, escape: Option<&Value>) -> Option<String> {
+        let text = match pattern {
+            Expr::Value(value) => match &value.value {
+                Value::SingleQuotedString(text) => text,
+                _ => return self.unsupported("LIKE takes one pattern in single quotes."),
+            },
+            _ => return self.unsupported("LIKE takes one pattern in single quotes."),
         };
         let escape = match escape {
             None => Some('\\'),
             Some(Value::SingleQuotedString(text)) if text.chars().count() == 1 => text.chars().next(),
             Some(_) => None,
         };
-        match escape.and_then(|escape| with_backslash(pattern, escape)) {
-            Some(pattern) => Some(Filter::Like { column: column.name.clone(), pattern, insensitive, negated }),
-            None => self.syntax(
-                "The LIKE pattern escapes nothing.",
-                "After the escape sign comes `%`, `_` or the sign itself.",
-            ),
+        let pattern = escape.and_then(|escape| with_backslash(text, escape));
+        if pattern.is_none() {
+            let suggestion = "After the escape sign comes `%`, `_` or the sign itself.";
+            return self.syntax("The LIKE pattern escapes nothing.", suggestion);
         }
+        pattern
     }
 
     fn fit(&mut self, constant: &Raw, column: &Column) -> Option<Literal> {
@@ -361,9 +360,16 @@ impl<'a> Reader<'a> {
             }
         }
         let message = format!("The stream has no column `{}`, which the filter names.", clip(&name.value));
-        let meant = nearest::nearest(&name.value, columns.iter().map(|column| column.name.as_str())).map(str::to_owned);
-        let text = (name.quote_style == Some('"')).then(|| format!("'{}'", name.value.replace('\'', "''")));
-        self.refuse("unknown_column", message, meant.or(text))
+        let names = columns.iter().map(|column| column.name.as_str());
+        let meant = if name.quote_style == Some('"') {
+            // Likelier a text in the wrong quotes than a column.
+            let same = names.clone().find(|column| nearest::fold(column) == nearest::fold(&name.value));
+            same.map_or_else(|| format!("'{}'", name.value.replace('\'', "''")), |column| format!("\"{column}\""))
+                .into()
+        } else {
+            nearest::nearest(&name.value, names).map(str::to_owned)
+        };
+        self.refuse("unknown_column", message, meant)
     }
 }
 
@@ -410,37 +416,6 @@ fn not_allowed(expr: &Expr) -> String {
         Expr::Value(_) => "A constant by itself is no filter.".to_owned(),
         other => format!("`{}` is not allowed in a filter.", clip(&other.to_string())),
     }
-}
-
-/// Decimal text without exponent: `1e3` is `1000`, `.5` is `0.5`. `None` when it is no number or absurdly long.
-pub(super) fn exact_number(text: &str) -> Option<String> {
-    let (text, sign) = text.strip_prefix('-').map_or((text, ""), |rest| (rest, "-"));
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits_only = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    if !digits_only(whole) || !digits_only(fraction) || (whole.is_empty() && fraction.is_empty()) {
-        return None;
-    }
-    let exponent: i32 = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
-    if !(-100..=100).contains(&exponent) || mantissa.len() > 200 {
-        return None;
-    }
-    let mut digits = format!("{whole}{fraction}");
-    let mut point = i32::try_from(whole.len()).ok()? + exponent;
-    if point <= 0 {
-        digits.insert_str(0, &"0".repeat(usize::try_from(1 - point).ok()?));
-        point = 1;
-    }
-    let point = usize::try_from(point).ok()?;
-    if point > digits.len() {
-        digits.push_str(&"0".repeat(point - digits.len()));
-    }
-    let (whole, fraction) = digits.split_at_checked(point)?;
-    let whole = match whole.trim_start_matches('0') {
-        "" => "0",
-        whole => whole,
-    };
-    Some(if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") })
 }
 
 /// The pattern with `\` as its escape sign; `None` when the sign escapes what needs no escape, or stands last.

@@ -101,12 +101,20 @@ fn name(column: &str) -> String {
     if reads_as_itself(column) { column.to_owned() } else { format!("\"{}\"", column.replace('"', "\"\"")) }
 }
 
+/// Words that a person would stumble over as a name, even where the parser would not.
+const RESERVED: [&str; 36] = [
+    "all", "and", "any", "array", "as", "between", "by", "case", "cast", "distinct", "else", "end", "escape", "exists",
+    "false", "from", "group", "having", "ilike", "in", "interval", "is", "like", "limit", "not", "now", "null", "or",
+    "order", "select", "then", "true", "union", "unknown", "when", "where",
+];
+
 fn reads_as_itself(column: &str) -> bool {
     let plain = column
         .chars()
         .enumerate()
         .all(|(place, c)| c == '_' || c.is_ascii_alphabetic() || (place > 0 && c.is_ascii_digit()));
-    if !plain || column.is_empty() {
+    let reserved = RESERVED.iter().any(|word| word.eq_ignore_ascii_case(column));
+    if !plain || column.is_empty() || reserved {
         return false;
     }
     let identifier = |expr: &Expr| matches!(expr, Expr::Identifier(found) if found.value == column);

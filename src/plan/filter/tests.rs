@@ -19,7 +19,7 @@ fn columns() -> Vec<Column> {
         column("seen_at", LogicalType::Timestamp { unit: Unit::Microsecond, zoned: false }, "timestamp", true),
         column("token", LogicalType::Uuid, "uuid", true),
         column("body", LogicalType::Json, "json", true),
-        column("order", LogicalType::Int32, "integer", true),
+        column("case", LogicalType::Int32, "integer", true),
         column("a \"b\"", LogicalType::Int32, "integer", true),
     ]
 }
@@ -46,6 +46,15 @@ fn filters_read_and_render_in_one_spelling() {
         ("status is not null", "status is not null"),
         ("status is distinct from 'x'", "status is distinct from 'x'"),
         ("status is distinct from null", "status is not null"),
+        (
+            "id = 1 and status is not distinct from 'x' or not id is distinct from 2 and active",
+            "(id = 1 and status is not distinct from 'x') or ((not (id is distinct from 2)) and active = true)",
+        ),
+        ("(id is distinct from (2)) or (active)", "id is distinct from 2 or active = true"),
+        (
+            "updated_at is distinct from (now() - interval '1 day') or id = 1",
+            "updated_at is distinct from now() - interval '1 day' or id = 1",
+        ),
         ("active", "active = true"),
         ("active is not true", "active is distinct from true"),
         ("status like 'it''s\\_%'", "status like 'it''s\\_%'"),
@@ -62,7 +71,7 @@ fn filters_read_and_render_in_one_spelling() {
         ("sold_on >= current_date - 7", "sold_on >= current_date - interval '7 days'"),
         ("sold_on = now()", "sold_on = current_date"),
         ("token = '6BA7B810-9DAD-11D1-80B4-00C04FD430C8'", "token = '6ba7b810-9dad-11d1-80b4-00c04fd430c8'"),
-        ("\"order\" > 1 and \"a \"\"b\"\"\" < 2", "\"order\" > 1 and \"a \"\"b\"\"\" < 2"),
+        ("\"case\" > 1 and \"a \"\"b\"\"\" < 2", "\"case\" > 1 and \"a \"\"b\"\"\" < 2"),
         ("label = 'x'", "Label = 'x'"),
         ("status = Label", "status = Label"),
         ("((status = 'a'))", "status = 'a'"),
@@ -108,7 +117,7 @@ fn what_is_not_allowed_is_refused_with_what_to_write() {
         ("status = ‘a’", "filter_syntax", None),
         ("status like 'a\\'", "filter_syntax", None),
         ("statu = 'a'", "unknown_column", Some("status")),
-        ("status = \"active\"", "unknown_column", None),
+        ("status = \"open\"", "unknown_column", Some("'open'")),
         ("id = '5'", "filter_type", Some("5")),
         ("status = 5", "filter_type", Some("'5'")),
         ("active = 1", "filter_type", Some("true")),
@@ -132,7 +141,6 @@ fn what_is_not_allowed_is_refused_with_what_to_write() {
             assert_eq!(said.as_deref(), suggestion, "{text}");
         }
     }
-    assert_eq!(refused("status = \"active\"").2.as_deref(), Some("'active'"));
 }
 
 #[test]
@@ -148,7 +156,7 @@ fn long_and_deep_filters_end_in_a_problem_and_not_in_a_crash() {
     assert_eq!(refused(&"not ".repeat(1_000)).0, "filter_syntax");
     assert_eq!(refused(&format!("id{}", " is null".repeat(2_000))).0, "filter_syntax");
     assert_eq!(refused(&format!("id = 1{}", " or id = 1".repeat(1_900))).0, "filter_syntax");
-    let long = format!("id = 0{}", (1..300).map(|n| format!(" or id = {n}")).collect::<String>());
+    let long = format!("id = 0 or id = {}", (1..300).map(|n| n.to_string()).collect::<Vec<_>>().join(" or id = "));
     assert!(matches!(read(&long), Filter::Or(parts) if parts.len() == 300));
     let list = (0..3_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     assert!(matches!(read(&format!("id in ({list})")), Filter::In { values, .. } if values.len() == 3_000));
@@ -240,11 +248,12 @@ fn compared(a: Option<&str>, op: Comparison, b: Option<&str>) -> Option<bool> {
 }
 
 fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    parts.fold(Some(true), |so_far, part| match (so_far, part) {
-        (Some(false), _) | (_, Some(false)) => Some(false),
-        (Some(true), Some(true)) => Some(true),
-        _ => None,
-    })
+    let parts: Vec<Option<bool>> = parts.collect();
+    if parts.contains(&Some(false)) {
+        Some(false)
+    } else {
+        parts.into_iter().all(|part| part.is_some()).then_some(true)
+    }
 }
 
 fn holds(filter: &Filter, row: &Sample) -> Option<bool> {
