@@ -49,12 +49,8 @@ pub(super) async fn newest_run(
 
 /// A run of this workspace by its identity.
 pub(super) async fn run(cx: &ToolContext, id: &str) -> Result<RunRow, ToolError> {
-    let found = store::runs::get(cx.workspace.store.pool(), id).await?;
-    let ours = match &found {
-        Some(row) => store::pipelines::get(cx.workspace.store.pool(), &cx.workspace.id.0, &row.pipeline).await?.is_some(),
-        None => false,
-    };
-    found.filter(|_| ours).ok_or_else(|| {
+    let found = store::runs::get(cx.workspace.store.pool(), &cx.workspace.id.0, id).await?;
+    found.ok_or_else(|| {
         let id: String = id.chars().take(60).collect();
         ToolError::TellModel(format!("There is no run `{id}`. Look with `list_runs`."))
     })
