@@ -1,7 +1,6 @@
 //! One binary for all tests that need more than a function: real servers, the real router, the real process.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-mod files;
 mod duckdb;
 mod files;
 mod http;
