@@ -2,11 +2,14 @@
 //! with typed settings; the registry sees [`DynConnector`], and the erasure between them happens once, below.
 
 pub mod contract;
+pub(crate) mod decimal;
 pub mod duckdb;
+mod evaluate;
 mod error;
 pub mod files;
 pub mod filter;
 pub mod item;
+pub(crate) mod moment;
 pub mod postgres;
 pub mod schema;
 pub mod sqlite;
@@ -19,6 +22,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use evaluate::evaluate;
 pub use error::{ConnectorError, ErrorKind};
 pub use item::{
     Batch, Change, Cursor, End, Epoch, Item, ItemStream, NullCursor, Operation, ReadMode, ReadRequest, RejectedRow,

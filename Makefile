@@ -1,0 +1,55 @@
+# Everything a newcomer needs: `make demo` and `make test`. Each installs what it lacks.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+# Where cargo puts what it builds: CARGO_TARGET_DIR, a setting of cargo, or `target`.
+PROGRAM = $(shell cargo metadata --no-deps --offline --format-version 1 2>/dev/null | grep -oE '"target_directory":"[^"]*"' | cut -d \" -f 4)/debug/towpath
+
+.PHONY: help demo build page test check fmt clippy deny test-rust test-page evals clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: build ## Build everything, move the sample shop's tables after asking you, then serve the page
+	@$(PROGRAM) demo
+
+build: page ## Build the page and the program
+	cargo build --locked
+
+page: deps
+	cd web-chat && npm run --silent build
+
+deps:
+	@scripts/deps build
+.PHONY: deps test-deps
+
+test-deps:
+	@scripts/deps test
+
+test: test-deps page check test-page test-rust test-browser ## Install and start what the tests need, and run them all
+
+check: fmt clippy ## Formatting and lints
+
+fmt:
+	cargo fmt --check
+
+clippy: page
+	cargo clippy --locked --all-targets -- -D warnings
+
+test-rust: page ## Rust tests and evaluations against real servers
+	scripts/servers cargo nextest run --locked
+
+test-page: page ## The page: types, unit tests
+	cd web-chat && npm run --silent check && npm test --silent
+
+test-browser: build ## The page in a real browser against the real server
+	scripts/browser-test $(PROGRAM)
+.PHONY: test-browser
+
+evals: build ## Evaluate the embedded planner on every case in tests/evals
+	$(PROGRAM) eval --cases tests/evals/cases --worlds tests/evals/worlds
+
+deny: ## Licences, sources and advisories of dependencies
+	cargo deny check
+
+clean: ## Remove what was built and the demo's data
+	rm -rf target web-chat/dist .demo

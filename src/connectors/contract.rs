@@ -1,1 +1,0 @@
-//! The suite that every connector passes against the real system.
