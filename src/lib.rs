@@ -19,7 +19,6 @@ pub mod app;
 pub mod config;
 pub mod eval;
 pub mod sample;
-pub mod talk;
 pub mod workspace;
 
 // Leaves.
