@@ -19,6 +19,7 @@ pub mod app;
 pub mod config;
 pub mod eval;
 pub mod sample;
+pub mod talk;
 pub mod workspace;
 
 // Leaves.

@@ -3,6 +3,7 @@
 
 mod connection;
 mod error;
+pub mod keys;
 mod rotate;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The column mapping of one stream: which columns move, under what name, as what type, and how faithfully.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use super::problem::{Findings, step};
 use super::resolution::ResolvedColumn;
@@ -77,7 +78,7 @@ fn unknown_column(pointer: String, name: &str, schema: &StreamSchema, meant: Opt
     let mut message = format!("`{}` has no column `{}`.", schema.summary.stream, super::shape::clip(name));
     if meant.is_none() && schema.columns.len() <= 30 {
         let columns = nearest::list(schema.columns.iter().map(|column| column.name.as_str()), 30);
-        message.push_str(&format!(" It has {columns}."));
+        let _ = write!(message, " It has {columns}.");
     }
     Problem::new(pointer, "unknown_column", message).suggest_some(meant)
 }
@@ -235,7 +236,7 @@ fn names_fit(
                 "`{}` and `{name}` of `{}` would both be `{target}` at the destination.",
                 first.source.name, spec.stream
             );
-            let free = (2..).map(|n| format!("{target}_{n}")).find(|free| {
+            let free = (2..10_000).map(|n| format!("{target}_{n}")).find(|free| {
                 !columns.iter().any(|c| folded(&c.target, abilities.folding) == folded(free, abilities.folding))
             });
             let suggestion = free.map(|free| format!("rename: {{\"{name}\": \"{free}\"}}"));
@@ -270,7 +271,7 @@ pub(super) fn name_problem(name: &str, pointer: &str, abilities: &DestinationAbi
 pub(super) fn shorter(name: &str, abilities: &DestinationAbilities) -> String {
     let mut bare: String = name.chars().filter(|c| !c.is_control()).collect();
     while let Some(rest) = bare.to_lowercase().strip_prefix(OUR_PREFIX) {
-        bare = rest.to_owned();
+        bare = rest.to_string();
     }
     let mut end = bare.len().min(abilities.identifier_limit);
     while !bare.is_char_boundary(end) {

@@ -1,5 +1,7 @@
 //! A plan in plain English.
 
+use std::fmt::Write as _;
+
 use super::schedule::Timetable;
 use super::span::Span;
 use super::spec::{MaskSpec, PlanSpec, ReadSpec, StreamSpec, WriteSpec};
@@ -36,26 +38,26 @@ fn when(spec: &PlanSpec) -> String {
 fn stream(spec: &StreamSpec) -> String {
     let mut text = format!("- `{}`", spec.stream);
     if let Some(target) = &spec.target {
-        text.push_str(&format!(" as `{target}`"));
+        let _ = write!(text, " as `{target}`");
     }
     text.push_str(": ");
     text.push_str(&reading(spec));
     text.push_str(&writing(spec));
     text.push('.');
     if let Some(filter) = &spec.filter {
-        text.push_str(&format!(" Only rows where {filter}."));
+        let _ = write!(text, " Only rows where {filter}.");
     }
     if !spec.select.is_empty() {
-        text.push_str(&format!(" Only the columns {}.", nearest::list(spec.select.iter().map(String::as_str), 20)));
+        let _ = write!(text, " Only the columns {}.", nearest::list(spec.select.iter().map(String::as_str), 20));
     }
     if !spec.exclude.is_empty() {
-        text.push_str(&format!(" Without {}.", nearest::list(spec.exclude.iter().map(String::as_str), 20)));
+        let _ = write!(text, " Without {}.", nearest::list(spec.exclude.iter().map(String::as_str), 20));
     }
     for (from, to) in &spec.rename {
-        text.push_str(&format!(" `{from}` is called `{to}`."));
+        let _ = write!(text, " `{from}` is called `{to}`.");
     }
     for (column, to) in &spec.cast {
-        text.push_str(&format!(" `{column}` becomes {to}."));
+        let _ = write!(text, " `{column}` becomes {to}.");
     }
     for (column, mask) in &spec.mask {
         let how = match mask {
@@ -64,7 +66,7 @@ fn stream(spec: &StreamSpec) -> String {
             MaskSpec::Partial => "partly hidden",
             MaskSpec::Null => "emptied",
         };
-        text.push_str(&format!(" `{column}` is {how}."));
+        let _ = write!(text, " `{column}` is {how}.");
     }
     text
 }

@@ -192,10 +192,8 @@ pub async fn confirm(
     if !store::plans::confirm(&mut *tx, &workspace.id.0, &id, &pipeline.to_string(), &sealed).await? {
         return Err(ConfirmError::NotOffered { state: "withdrawn".to_owned() });
     }
-    let kept = match revises {
-        None => make(&mut tx, workspace, pipeline, &id, &confirmed.content.spec.name, now).await?,
-        Some(_) => raise(&mut tx, workspace, pipeline, &id, &confirmed.content.spec.name, now).await?,
-    };
+    let keeping = Keeping { workspace, pipeline, plan: &id, name: &confirmed.content.spec.name, now };
+    let kept = if revises.is_some() { keeping.raise(&mut tx).await? } else { keeping.make(&mut tx).await? };
     store::pipelines::add_version(&mut *tx, &kept.id, kept.version, &id, &store::stamp(now)).await?;
     write_schedule(&mut tx, &kept.id, &confirmed.content.spec, now).await?;
     let detail = json!({
@@ -229,65 +227,63 @@ async fn nothing_unseen_is_lost(workspace: &Workspace, plan: &ConfirmedPlan) -> 
     Ok(())
 }
 
-async fn make(
-    tx: &mut Tx,
-    workspace: &Workspace,
-    id: PipelineId,
-    plan: &str,
-    name: &str,
+/// A confirmed plan on its way into a pipeline.
+struct Keeping<'a> {
+    workspace: &'a Workspace,
+    pipeline: PipelineId,
+    plan: &'a str,
+    name: &'a str,
     now: DateTime<Utc>,
-) -> Result<PipelineRow, ConfirmError> {
-    let at = store::stamp(now);
-    let row = PipelineRow {
-        id: id.to_string(),
-        name: free_name(tx, workspace, name, None).await?,
-        plan: plan.to_owned(),
-        version: 1,
-        paused: false,
-        deleted_at: None,
-        created_at: at.clone(),
-        updated_at: at,
-    };
-    store::pipelines::insert(&mut **tx, &workspace.id.0, &row).await?;
-    Ok(row)
 }
 
-async fn raise(
-    tx: &mut Tx,
-    workspace: &Workspace,
-    id: PipelineId,
-    plan: &str,
-    name: &str,
-    now: DateTime<Utc>,
-) -> Result<PipelineRow, ConfirmError> {
-    let held = store::pipelines::get(&mut **tx, &workspace.id.0, &id.to_string()).await?;
-    let mut row = held.filter(|row| row.deleted_at.is_none()).ok_or(ConfirmError::PipelineGone)?;
-    let from = row.version;
-    let before = store::plans::get(&mut **tx, &workspace.id.0, &row.plan).await?;
-    let named_before = before.and_then(|plan| restore(&plan)).map(|plan| plan.content.spec.name);
-    // A pipeline that was renamed by hand keeps its name; one whose plan changed its name follows.
-    if named_before.as_deref() != Some(name) {
-        row.name = free_name(tx, workspace, name, Some(&row.id)).await?;
+impl Keeping<'_> {
+    async fn make(&self, tx: &mut Tx) -> Result<PipelineRow, ConfirmError> {
+        let at = store::stamp(self.now);
+        let row = PipelineRow {
+            id: self.pipeline.to_string(),
+            name: self.free_name(tx).await?,
+            plan: self.plan.to_owned(),
+            version: 1,
+            paused: false,
+            deleted_at: None,
+            created_at: at.clone(),
+            updated_at: at,
+        };
+        store::pipelines::insert(&mut **tx, &self.workspace.id.0, &row).await?;
+        Ok(row)
     }
-    plan.clone_into(&mut row.plan);
-    row.version += 1;
-    row.updated_at = store::stamp(now);
-    if !store::pipelines::raise(&mut **tx, &row, from).await? {
-        return Err(ConfirmError::PipelineGone);
-    }
-    Ok(row)
-}
 
-/// The name, or the name with a number where another live pipeline has it.
-async fn free_name(tx: &mut Tx, workspace: &Workspace, name: &str, but: Option<&str>) -> Result<String, ConfirmError> {
-    for number in 1_u32.. {
-        let candidate = if number == 1 { name.to_owned() } else { format!("{name} ({number})") };
-        let taken = store::pipelines::by_name(&mut **tx, &workspace.id.0, &candidate).await?;
-        if taken.is_none_or(|row| Some(row.id.as_str()) == but) {
-            return Ok(candidate);
+    async fn raise(&self, tx: &mut Tx) -> Result<PipelineRow, ConfirmError> {
+        let workspace = &self.workspace.id.0;
+        let held = store::pipelines::get(&mut **tx, workspace, &self.pipeline.to_string()).await?;
+        let mut row = held.filter(|row| row.deleted_at.is_none()).ok_or(ConfirmError::PipelineGone)?;
+        let from = row.version;
+        let before = store::plans::get(&mut **tx, workspace, &row.plan).await?;
+        let named_before = before.and_then(|plan| restore(&plan)).map(|plan| plan.content.spec.name);
+        // A pipeline that was renamed by hand keeps its name; one whose plan changed its name follows.
+        if named_before.as_deref() != Some(self.name) {
+            row.name = self.free_name(tx).await?;
         }
+        self.plan.clone_into(&mut row.plan);
+        row.version += 1;
+        row.updated_at = store::stamp(self.now);
+        if !store::pipelines::raise(&mut **tx, &row, from).await? {
+            return Err(ConfirmError::PipelineGone);
+        }
+        Ok(row)
     }
-    Ok(name.to_owned())
+
+    /// The name, or the name with a number where another live pipeline has it.
+    async fn free_name(&self, tx: &mut Tx) -> Result<String, ConfirmError> {
+        for number in 1_u32.. {
+            let candidate = if number == 1 { self.name.to_owned() } else { format!("{} ({number})", self.name) };
+            let taken = store::pipelines::by_name(&mut **tx, &self.workspace.id.0, &candidate).await?;
+            if taken.is_none_or(|row| row.id == self.pipeline.to_string()) {
+                return Ok(candidate);
+            }
+        }
+        Ok(self.name.to_owned())
+    }
 }
 
 async fn write_schedule(tx: &mut Tx, pipeline: &str, spec: &PlanSpec, now: DateTime<Utc>) -> Result<(), ConfirmError> {

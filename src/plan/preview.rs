@@ -20,8 +20,7 @@ const BYTES_A_SECOND: u64 = 20_000_000;
 
 pub(super) fn view(
     spec: &PlanSpec,
-    origin: &Origin,
-    goal: &Goal,
+    (origin, goal): (&Origin, &Goal),
     outcomes: &[Outcome],
     schedule: Option<ScheduleView>,
     warnings: &[Problem],

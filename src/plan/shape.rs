@@ -1,5 +1,6 @@
 //! The shape of a plan: one JSON Schema for model, server, command line and page, and sentences for what does not fit it.
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use jsonschema::error::ValidationErrorKind;
@@ -129,7 +130,7 @@ fn place(pointer: &str) -> String {
     let mut text = String::new();
     for part in pointer.split('/').skip(1) {
         if part.bytes().all(|b| b.is_ascii_digit()) && !part.is_empty() {
-            text.push_str(&format!("[{part}]"));
+            let _ = write!(text, "[{part}]");
         } else {
             if !text.is_empty() {
                 text.push('.');

@@ -149,12 +149,11 @@ pub async fn get(db: impl AnyExecutor<'_>, workspace: &str, id: &str) -> sqlx::R
 
 /// The receipt of a run, as it was written.
 pub async fn receipt(db: impl AnyExecutor<'_>, workspace: &str, id: &str) -> sqlx::Result<Option<String>> {
-    let found: Option<Option<String>> =
-        sqlx::query_scalar("select receipt from runs where workspace = $1 and id = $2")
-            .bind(workspace)
-            .bind(id)
-            .fetch_optional(db)
-            .await?;
+    let found: Option<Option<String>> = sqlx::query_scalar("select receipt from runs where workspace = $1 and id = $2")
+        .bind(workspace)
+        .bind(id)
+        .fetch_optional(db)
+        .await?;
     Ok(found.flatten())
 }
 

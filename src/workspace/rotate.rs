@@ -29,6 +29,7 @@ impl Workspace {
             let again = confirmation::reseal(&stored, &plan, &self.vault, &new)?;
             store::plans::reseal(&mut *tx, &plan, &again).await?;
         }
+        super::keys::reseal(&mut tx, &self.id, &self.vault, &new).await?;
         tx.commit().await?;
         Ok(Self { vault: Arc::new(new), ..self.clone() })
     }

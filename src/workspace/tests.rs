@@ -12,7 +12,7 @@ use crate::plan::tests::world::{World, plan, settings};
 use crate::plan::{Draft, offer};
 use crate::secrets::Secret;
 
-fn new(name: &str, config: serde_json::Value) -> NewConnection {
+fn new(name: &str, config: &Value) -> NewConnection {
     NewConnection {
         name: name.to_owned(),
         label: None,
@@ -26,7 +26,7 @@ fn new(name: &str, config: serde_json::Value) -> NewConnection {
 #[tokio::test]
 async fn secrets_are_sealed_wherever_they_were_written() {
     let world = World::new().await;
-    let mut connection = new("one", json!({"host": "h"}));
+    let mut connection = new("one", &json!({"host": "h"}));
     connection.secrets.insert("password".to_owned(), Secret::new("hunter2-hunter2"));
     let added = world.workspace.add_connection(connection).await.unwrap();
     assert_eq!(added.connector, "shopbase", "a nickname names the connector");
@@ -63,21 +63,21 @@ async fn settings_that_do_not_fit_are_told_without_their_values() {
         (json!({"host": "h", "port": "s3cret-in-the-wrong-place"}), "`port`"),
         (json!({"host": 5, "password": "s3cret-p"}), "`host`"),
     ] {
-        let error = world.workspace.add_connection(new("x", config)).await.unwrap_err();
+        let error = world.workspace.add_connection(new("x", &config)).await.unwrap_err();
         assert_eq!(error.kind, WorkspaceErrorKind::BadSettings);
         assert!(error.message.contains(says), "{}", error.message);
         assert!(!error.message.contains("s3cret"), "{}", error.message);
     }
-    let mut wrong = new("x", json!({"host": "h"}));
+    let mut wrong = new("x", &json!({"host": "h"}));
     wrong.secrets.insert("token".to_owned(), Secret::new("t"));
     assert_eq!(world.workspace.add_connection(wrong).await.unwrap_err().kind, WorkspaceErrorKind::BadSettings);
     for name in ["", "a b", "-a", "ü", &"x".repeat(64)] {
-        let error = world.workspace.add_connection(new(name, json!({"host": "h"}))).await.unwrap_err();
+        let error = world.workspace.add_connection(new(name, &json!({"host": "h"}))).await.unwrap_err();
         assert_eq!(error.kind, WorkspaceErrorKind::BadName, "{name}");
     }
-    let error = world.workspace.add_connection(new("wh", json!({"host": "h"}))).await.unwrap_err();
+    let error = world.workspace.add_connection(new("wh", &json!({"host": "h"}))).await.unwrap_err();
     assert_eq!(error.kind, WorkspaceErrorKind::NameTaken);
-    let unknown = NewConnection { connector: "snowflake".to_owned(), ..new("x", json!({})) };
+    let unknown = NewConnection { connector: "snowflake".to_owned(), ..new("x", &json!({})) };
     let error = world.workspace.add_connection(unknown).await.unwrap_err();
     assert_eq!(error.kind, WorkspaceErrorKind::UnknownConnector);
     assert!(error.message.contains("Snowflake is not among the connectors"), "{}", error.message);
@@ -100,14 +100,14 @@ async fn a_change_keeps_what_it_does_not_name() {
     let world = World::new().await;
     let change = ConnectionChange {
         label: Some("The shop".to_owned()),
-        config: Some(settings(json!({"port": 5433}))),
+        config: Some(settings(&json!({"port": 5433}))),
         ..ConnectionChange::default()
     };
     let changed = world.workspace.update_connection("both", change).await.unwrap();
-    assert_eq!(serde_json::Value::Object(changed.config.clone()), json!({"host": "db.internal", "port": 5433}));
+    assert_eq!(Value::Object(changed.config.clone()), json!({"host": "db.internal", "port": 5433}));
     assert_eq!(changed.secret_fields().collect::<Vec<_>>(), ["password"]);
     world.workspace.source("both").await.unwrap();
-    let taken = ConnectionChange { config: Some(settings(json!({"host": null}))), ..ConnectionChange::default() };
+    let taken = ConnectionChange { config: Some(settings(&json!({"host": null}))), ..ConnectionChange::default() };
     assert!(world.workspace.update_connection("both", taken).await.is_err(), "it must still fit");
     world.workspace.rename_connection("both", "shop_2").await.unwrap();
     assert!(world.workspace.connection("both").await.is_err());
@@ -128,7 +128,7 @@ async fn a_connection_in_use_is_neither_renamed_nor_removed() {
         assert!(error.message.contains("customers to sales_data"), "{}", error.message);
         assert_eq!(world.workspace.rename_connection(name, "x").await.unwrap_err().kind, WorkspaceErrorKind::InUse);
     }
-    crate::store::pipelines::delete(world.workspace.store.pool(), &kept.pipeline.to_string(), "t").await.unwrap();
+    store::pipelines::delete(world.workspace.store.pool(), &kept.pipeline.to_string(), "t").await.unwrap();
     world.workspace.remove_connection("wh").await.unwrap();
 }
 

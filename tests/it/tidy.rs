@@ -8,7 +8,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("agent", &["plan", "catalog", "connectors", "events", "store", "workspace"]),
     ("plan", &["catalog", "connectors", "events", "store", "workspace"]),
     ("runner", &["plan", "connectors", "events", "store", "workspace"]),
-    ("schedule", &["runner", "plan", "store", "workspace"]),
+    ("schedule", &["runner", "plan", "events", "store", "workspace"]),
     ("workspace", &["catalog", "connectors", "store"]),
     ("catalog", &["connectors"]),
     ("connectors", &[]),

@@ -128,12 +128,12 @@ impl<'a> Reader<'a> {
             Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             Expr::Between { expr, negated, low, high } => self.between(expr, low, high, *negated),
             Expr::Like { negated, any: false, expr, pattern, escape_char } => {
-                let escape = escape_char.as_ref().map(|escape| &escape.value);
-                self.like(expr, pattern, escape, false, *negated)
+                let pattern = self.pattern(pattern, escape_char.as_ref().map(|escape| &escape.value));
+                self.like(expr, pattern, false, *negated)
             }
             Expr::ILike { negated, any: false, expr, pattern, escape_char } => {
-                let escape = escape_char.as_ref().map(|escape| &escape.value);
-                self.like(expr, pattern, escape, true, *negated)
+                let pattern = self.pattern(pattern, escape_char.as_ref().map(|escape| &escape.value));
+                self.like(expr, pattern, true, *negated)
             }
             Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
                 let column = self.column(expr)?;
@@ -242,37 +242,35 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn like(
-        &mut self,
-        of: &Expr,
-        pattern: &Expr,
-        escape: Option<&Value>,
-        insensitive: bool,
-        negated: bool,
-    ) -> Option<Filter> {
+    fn like(&mut self, of: &Expr, pattern: Option<String>, insensitive: bool, negated: bool) -> Option<Filter> {
         let column = self.column(of)?;
         if Class::of(&column.data_type.logical) != Class::Text {
             let message = format!("`{}` ({}) is not text; LIKE works on text.", column.name, column.data_type.spelled);
             return self.refuse("filter_type", message, None);
         }
-        let Expr::Value(value) = pattern else {
-            return self.unsupported("LIKE takes one pattern in single quotes.");
-        };
-        let Value::SingleQuotedString(pattern) = &value.value else {
-            return self.unsupported("LIKE takes one pattern in single quotes.");
+        Some(Filter::Like { column: column.name.clone(), pattern: pattern?, insensitive, negated })
+    }
+
+    /// A LIKE pattern, with `\` as its escape sign.
+    fn pattern(&mut self, pattern: &Expr, escape: Option<&Value>) -> Option<String> {
+        let text = match pattern {
+            Expr::Value(value) => match &value.value {
+                Value::SingleQuotedString(text) => text,
+                _ => return self.unsupported("LIKE takes one pattern in single quotes."),
+            },
+            _ => return self.unsupported("LIKE takes one pattern in single quotes."),
         };
         let escape = match escape {
             None => Some('\\'),
             Some(Value::SingleQuotedString(text)) if text.chars().count() == 1 => text.chars().next(),
             Some(_) => None,
         };
-        match escape.and_then(|escape| with_backslash(pattern, escape)) {
-            Some(pattern) => Some(Filter::Like { column: column.name.clone(), pattern, insensitive, negated }),
-            None => self.syntax(
-                "The LIKE pattern escapes nothing.",
-                "After the escape sign comes `%`, `_` or the sign itself.",
-            ),
+        let pattern = escape.and_then(|escape| with_backslash(text, escape));
+        if pattern.is_none() {
+            let suggestion = "After the escape sign comes `%`, `_` or the sign itself.";
+            return self.syntax("The LIKE pattern escapes nothing.", suggestion);
         }
+        pattern
     }
 
     fn fit(&mut self, constant: &Raw, column: &Column) -> Option<Literal> {

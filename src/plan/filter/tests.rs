@@ -156,7 +156,7 @@ fn long_and_deep_filters_end_in_a_problem_and_not_in_a_crash() {
     assert_eq!(refused(&"not ".repeat(1_000)).0, "filter_syntax");
     assert_eq!(refused(&format!("id{}", " is null".repeat(2_000))).0, "filter_syntax");
     assert_eq!(refused(&format!("id = 1{}", " or id = 1".repeat(1_900))).0, "filter_syntax");
-    let long = format!("id = 0{}", (1..300).map(|n| format!(" or id = {n}")).collect::<String>());
+    let long = format!("id = 0 or id = {}", (1..300).map(|n| n.to_string()).collect::<Vec<_>>().join(" or id = "));
     assert!(matches!(read(&long), Filter::Or(parts) if parts.len() == 300));
     let list = (0..3_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     assert!(matches!(read(&format!("id in ({list})")), Filter::In { values, .. } if values.len() == 3_000));
@@ -248,11 +248,12 @@ fn compared(a: Option<&str>, op: Comparison, b: Option<&str>) -> Option<bool> {
 }
 
 fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    parts.fold(Some(true), |so_far, part| match (so_far, part) {
-        (Some(false), _) | (_, Some(false)) => Some(false),
-        (Some(true), Some(true)) => Some(true),
-        _ => None,
-    })
+    let parts: Vec<Option<bool>> = parts.collect();
+    if parts.contains(&Some(false)) {
+        Some(false)
+    } else {
+        parts.into_iter().all(|part| part.is_some()).then_some(true)
+    }
 }
 
 fn holds(filter: &Filter, row: &Sample) -> Option<bool> {

@@ -34,14 +34,16 @@ fn before_boundary<'a>(tokens: impl Iterator<Item = &'a Token>, opens: &Token, c
                 break;
             }
             depth -= 1;
-        } else if depth == 0 && (is_word(token, Keyword::AND) || is_word(token, Keyword::OR)) {
-            break;
-        } else if depth == 0 && count > 1 && is_word(token, Keyword::NOT) {
+        } else if depth == 0 && (joins(token) || (count > 1 && is_word(token, Keyword::NOT))) {
             break;
         }
         count += 1;
     }
     count
+}
+
+fn joins(token: &Token) -> bool {
+    is_word(token, Keyword::AND) || is_word(token, Keyword::OR)
 }
 
 fn is_word(token: &Token, keyword: Keyword) -> bool {

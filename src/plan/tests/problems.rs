@@ -36,6 +36,7 @@ fn with(pointer: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one row per mistake")]
 async fn one_wrong_thing_is_told_where_it_is() {
     let world = World::new().await;
     let stream = |more: Value| {

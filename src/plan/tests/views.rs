@@ -115,7 +115,7 @@ async fn writing_defaults_to_what_suits_the_reading() {
 async fn a_table_with_rows_is_named_before_it_is_replaced() {
     let world = World::new().await;
     let draft = plan_of(json!({"stream": "public.customers"}));
-    world.stands("sales_data", "customers", Some(0), false, vec![]);
+    world.stands("customers", Some(0), false, vec![]);
     let plan = valid(&world, draft.clone()).await;
     assert_eq!(effects(&plan)[1], ("replace", "Replace `sales_data.customers`, which is empty.", false));
     assert!(plan.view().destructive.is_empty());
@@ -124,7 +124,7 @@ async fn a_table_with_rows_is_named_before_it_is_replaced() {
         (None, "Replace `sales_data.customers`: all rows in it are lost; how many could not be told."),
     ] {
         world.warehouse.lock().unwrap().targets.clear();
-        world.stands("sales_data", "customers", rows, true, vec![]);
+        world.stands("customers", rows, true, vec![]);
         let plan = valid(&world, draft.clone()).await;
         assert_eq!(effects(&plan)[1], ("replace", text, true));
         assert_eq!(plan.view().destructive, ["sales_data.customers"]);
@@ -139,7 +139,7 @@ async fn a_table_that_lacks_columns_is_shown_as_altered() {
         column("email", LogicalType::Text, true),
         Column { nullable: false, ..column("region", LogicalType::Text, false) },
     ];
-    world.stands("sales_data", "customers", Some(3), false, columns);
+    world.stands("customers", Some(3), false, columns);
     let plan = valid(&world, plan()).await;
     let (kind, text, destructive) = effects(&plan)[1];
     assert_eq!((kind, destructive), ("alter", false));

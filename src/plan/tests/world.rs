@@ -350,21 +350,21 @@ impl World {
             name: name.to_owned(),
             label: label.map(str::to_owned),
             connector: connector.to_owned(),
-            config: settings(json!({"host": "db.internal", "password": "s3cret-of-the-shop"})),
+            config: settings(&json!({"host": "db.internal", "password": "s3cret-of-the-shop"})),
             secrets: std::collections::BTreeMap::new(),
             roles: (!roles.is_empty()).then(|| roles.to_vec()),
         };
         self.workspace.add_connection(new).await.unwrap();
     }
 
-    /// A table that stands at the warehouse.
-    pub(crate) fn stands(&self, namespace: &str, name: &str, rows: Option<u64>, ours: bool, columns: Vec<Column>) {
-        let target = TargetName { namespace: Some(namespace.to_owned()), name: name.to_owned() };
+    /// A table that stands at the warehouse, under `sales_data`.
+    pub(crate) fn stands(&self, name: &str, rows: Option<u64>, ours: bool, columns: Vec<Column>) {
+        let target = TargetName { namespace: Some("sales_data".to_owned()), name: name.to_owned() };
         self.warehouse.lock().unwrap().targets.push(TargetState { target, rows, columns, ours });
     }
 }
 
-pub(crate) fn settings(settings: Value) -> Map<String, Value> {
+pub(crate) fn settings(settings: &Value) -> Map<String, Value> {
     settings.as_object().cloned().unwrap()
 }
 
@@ -392,6 +392,6 @@ pub(crate) fn plan() -> Value {
 /// The plan with one stream, moved whole.
 pub(crate) fn plan_of(stream: Value) -> Value {
     let mut plan = plan();
-    plan["streams"] = json!([stream]);
+    plan["streams"] = Value::Array(vec![stream]);
     plan
 }

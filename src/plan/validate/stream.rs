@@ -1,5 +1,7 @@
 //! One stream of a plan, held against what the source and the destination say.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Utc};
 
 use super::{Goal, Origin, bounded, reading, rows, target, writing};
@@ -82,7 +84,7 @@ pub(super) async fn resolve(around: Around<'_>, index: usize, spec: &StreamSpec)
         Some(text) => match filter::parse(text, &schema.columns, &format!("{at}/filter")) {
             Ok(filter) => Some(filter),
             Err(problems) => {
-                problems.into_iter().for_each(|problem| findings.refuse(problem));
+                findings.problems.extend(problems);
                 None
             }
         },
@@ -152,7 +154,7 @@ async fn unknown_stream(origin: &Origin, pointer: String, stream: &str) -> Probl
     let mut message = format!("`{}` has no stream `{}`.", origin.connection.name, shape::clip(stream));
     if meant.is_none() && !listing.is_empty() {
         let names = nearest::list(listing.iter().map(|summary| summary.stream.as_str()), 10);
-        message.push_str(&format!(" It has {names}."));
+        let _ = write!(message, " It has {names}.");
     }
     Problem::new(pointer, "unknown_stream", message).suggest_some(meant)
 }

@@ -63,10 +63,14 @@ pub(super) async fn resolve(
     let mut destructive = None;
     match &state {
         None => {
-            effects.push(effect("create", &target, format!("Create `{target}` with {} columns.", columns.len()), None))
+            let text = format!("Create `{target}` with {} columns.", columns.len());
+            effects.push(effect("create", &target, text, None));
         }
         Some(state) if *write == ResolvedWrite::Replace => destructive = replaced(state, &target, &mut effects),
-        Some(state) => extended(work, state, &target, columns, write, &mut effects),
+        Some(state) => {
+            let soft = matches!(write, ResolvedWrite::Merge { deletes: Deletes::Soft, .. });
+            effects.extend(extended(work, state, &target, columns, soft));
+        }
     }
     let how = match write {
         ResolvedWrite::Replace if state.is_none() => None,
@@ -153,22 +157,21 @@ fn extended(
     state: &TargetState,
     target: &TargetName,
     columns: &[ResolvedColumn],
-    write: &ResolvedWrite,
-    effects: &mut Vec<EffectView>,
-) {
+    soft: bool,
+) -> Option<EffectView> {
     let folding = work.around.goal.map_or(Folding::Insensitive, |goal| goal.abilities.folding);
     let find = |name: &str| state.columns.iter().find(|column| folded(&column.name, folding) == folded(name, folding));
-    let soft = matches!(write, ResolvedWrite::Merge { deletes: Deletes::Soft, .. });
     let metadata = [RUN_ID_COLUMN, SYNCED_AT_COLUMN].into_iter().chain(soft.then_some(DELETED_COLUMN));
     let wanted: Vec<&str> = columns.iter().map(|column| column.target.as_str()).chain(metadata).collect();
     let lacks: Vec<&str> = wanted.iter().copied().filter(|name| find(name).is_none()).collect();
+    let mut altered = None;
     if !lacks.is_empty() {
         let names = nearest::list(lacks.iter().copied(), 8);
         if work.spec.schema_policy == Some(SchemaPolicy::Freeze) {
             let message = format!("`{target}` lacks {names}, and `schema_policy: freeze` lets nothing be added.");
             work.refuse("/schema_policy", "unknown_column", message, Some("evolve".to_owned()));
         }
-        effects.push(effect("alter", target, format!("Add {names} to `{target}`."), None));
+        altered = Some(effect("alter", target, format!("Add {names} to `{target}`."), None));
     }
     for column in columns {
         let Some(there) = find(&column.target) else { continue };
@@ -199,4 +202,5 @@ fn extended(
     }
     let held = state.rows.map_or_else(|| "an unknown number of rows".to_owned(), rows_words);
     work.measured("target_rows", format!("`{target}` holds {held} now."));
+    altered
 }
