@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::agent::{Agent, Limits, Registry};
 use crate::agent::builtin::Builtin;
 use crate::agent::model::ChatModel;
 use crate::agent::openai::{OpenAi, OpenAiConfig};
+use crate::agent::{Agent, Limits, Registry};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, ModelChoice};

@@ -11,8 +11,8 @@ pub mod http;
 pub mod plan;
 pub mod runner;
 pub mod schedule;
-pub mod talk;
 pub mod store;
+pub mod talk;
 
 // Composition.
 pub mod app;

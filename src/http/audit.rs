@@ -18,7 +18,7 @@ pub(crate) struct Search {
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Entry {
+pub(crate) struct AuditEntry {
     id: String,
     at: String,
     actor: String,
@@ -28,14 +28,14 @@ pub(crate) struct Entry {
 }
 
 /// GET /api/v1/audit
-pub(crate) async fn list(State(api): State<Api>, Params(search): Params<Search>) -> Answer<Json<List<Entry>>> {
+pub(crate) async fn list(State(api): State<Api>, Params(search): Params<Search>) -> Answer<Json<List<AuditEntry>>> {
     let workspace = &api.app.workspace;
     let limit = limit(search.limit);
     let asked = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = store::audit::list(workspace.store.pool(), &workspace.id.0, search.after.as_deref(), asked).await?;
-    let items: Vec<Entry> = rows
+    let items: Vec<AuditEntry> = rows
         .into_iter()
-        .map(|row| Entry {
+        .map(|row| AuditEntry {
             id: row.id,
             at: row.at,
             actor: row.actor,

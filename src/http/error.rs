@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use crate::connectors::{ConnectorError, ErrorKind};
 use crate::events::ProblemView;
-use crate::runner::{CancelError, StartError};
 use crate::plan::{ConfirmError, LoadError, Problem, ProposeError};
+use crate::runner::{CancelError, StartError};
 use crate::workspace::{WorkspaceError, WorkspaceErrorKind};
 
 /// What is sent as `application/problem+json`.

@@ -87,7 +87,7 @@ async fn converse(
 ) {
     let (mut sink, mut incoming) = socket.split();
     let mut refusals: futures::stream::SelectAll<BoxStream<'static, Refused>> = futures::stream::SelectAll::new();
-    let mut ping = tokio::time::interval(PING_EVERY);
+    let mut ping = tokio::time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     let mut heard = Instant::now();
     let farewell = loop {
         let message = tokio::select! {

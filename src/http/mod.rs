@@ -35,7 +35,6 @@ use axum::http::Extensions;
 use axum::middleware;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::app::App;
 use crate::config::ServerConfig;
@@ -111,7 +110,7 @@ pub fn routes() -> Vec<Route> {
         get("/api/v1/keys", Admin, keys::list, "API keys, without the keys").gives::<List<keys::KeyView>>(),
         post("/api/v1/keys", Admin, keys::create, "Make an API key; it is shown this once").takes::<keys::NewKey>().gives::<keys::CreatedKey>().status(201),
         delete("/api/v1/keys/{id}", Admin, keys::revoke, "Revoke an API key for good").status(204),
-        get("/api/v1/audit", Admin, audit::list, "Who did what, the newest first").query::<audit::Search>().gives::<List<audit::Entry>>(),
+        get("/api/v1/audit", Admin, audit::list, "Who did what, the newest first").query::<audit::Search>().gives::<List<audit::AuditEntry>>(),
 
         post("/api/data-ingestion/start", Edit, ingestion::start, "Plan, confirm and run one table in one call; by an API key, this is the person's confirmation").takes::<ingestion::Start>().gives::<ingestion::Job>().status(202).patient(),
         get("/api/data-ingestion/status/{job_id}", Read, ingestion::status, "How far a job has come").gives::<ingestion::JobStatus>(),
@@ -167,8 +166,7 @@ pub fn router(app: App, config: &ServerConfig, listening: SocketAddr, closing: C
         .fold(Router::new(), |router, route| route.mount(router, &api))
         .method_not_allowed_fallback(page::wrong_method)
         .fallback(page::serve)
-        .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(config.max_body))
+        .layer(DefaultBodyLimit::max(config.max_body))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(api.clone(), guard::origin))
         .layer(middleware::from_fn_with_state(api.clone(), guard::observe))

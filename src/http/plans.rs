@@ -120,13 +120,12 @@ pub(crate) async fn confirm(
         return Ok(Json(Confirmed { pipeline, run: Some(run) }));
     }
     let kept = plan::confirm(&app.workspace, id, &confirm.digest, &confirm.acknowledged, caller.actor.clone()).await?;
-    let run =
-        if confirm.run {
-            let cause = Cause { kind: CauseKind::Confirm, by: caller.actor, conversation: None };
-            Some(app.runner.start(kept.pipeline, kept.plan, cause).await?)
-        } else {
-            None
-        };
+    let run = if confirm.run {
+        let cause = Cause { kind: CauseKind::Confirm, by: caller.actor, conversation: None };
+        Some(app.runner.start(kept.pipeline, kept.plan, cause).await?)
+    } else {
+        None
+    };
     Ok(Json(Confirmed { pipeline: kept.pipeline, run }))
 }
 

@@ -79,9 +79,7 @@ async fn a_sign_in_token_works_once() {
 
     // Of many at once, one gets in.
     let token = server.token().await;
-    let tries = (0..16).map(|_| {
-        server.request(Method::POST, "/api/v1/session").json(&json!({"token": token})).send()
-    });
+    let tries = (0..16).map(|_| server.request(Method::POST, "/api/v1/session").json(&json!({"token": token})).send());
     let let_in = futures::future::join_all(tries)
         .await
         .into_iter()
@@ -110,8 +108,7 @@ async fn a_session_ends_when_it_is_signed_out() {
 async fn a_session_from_a_key_can_do_what_the_key_can() {
     let server = Server::start().await;
     let key = server.key(Scope::Read).await;
-    let begun =
-        server.request(Method::POST, "/api/v1/session").json(&json!({"token": key})).send().await.unwrap();
+    let begun = server.request(Method::POST, "/api/v1/session").json(&json!({"token": key})).send().await.unwrap();
     let cookie = begun.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
     let status = |method, path: &'static str| {
         let request = server.request(method, path).header("cookie", &cookie).json(&json!({}));

@@ -1,7 +1,7 @@
 //! Requests that other sites' pages, or names that were made to point here, send.
 
 use futures::{SinkExt as _, StreamExt as _};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite;
@@ -17,7 +17,10 @@ async fn refused(server: &Server, method: Method, headers: &[(&str, &str)]) -> O
         request = request.header(*name, *value);
     }
     let body: Value = request.json(&json!({})).send().await.unwrap().json().await.unwrap();
-    body["code"].as_str().filter(|code| code.starts_with("bad_host") || code.starts_with("bad_origin")).map(str::to_owned)
+    body["code"]
+        .as_str()
+        .filter(|code| code.starts_with("bad_host") || code.starts_with("bad_origin"))
+        .map(str::to_owned)
 }
 
 #[tokio::test]
@@ -35,7 +38,9 @@ async fn another_name_for_this_server_is_refused() {
 #[tokio::test]
 async fn no_host_or_two_hosts_is_no_request() {
     let server = Server::start().await;
-    for head in ["GET /healthz HTTP/1.1\r\n\r\n", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"] {
+    for head in
+        ["GET /healthz HTTP/1.1\r\n\r\n", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"]
+    {
         let mut socket = tokio::net::TcpStream::connect(server.address).await.unwrap();
         socket.write_all(head.as_bytes()).await.unwrap();
         let mut answer = vec![0; 64];

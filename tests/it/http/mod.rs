@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use towpath::app::App;
 use towpath::config::{Config, Environment};
-use towpath::http::access::{self, Scope};
+use towpath::http::access::{Scope, create_key, create_token};
 use towpath::http::serve::Listener;
 
 /// A server of its own, on a data folder of its own.
@@ -57,18 +57,17 @@ impl Server {
     }
 
     pub(crate) async fn key(&self, scope: Scope) -> String {
-        access::create_key(&self.app.workspace, scope.name(), scope).await.unwrap().1.expose().to_owned()
+        create_key(&self.app.workspace, scope.name(), scope).await.unwrap().1.expose().to_owned()
     }
 
     pub(crate) async fn token(&self) -> String {
-        access::create_token(&self.app.workspace).await.unwrap().expose().to_owned()
+        create_token(&self.app.workspace).await.unwrap().expose().to_owned()
     }
 
     /// Signs in; the cookie as a header's value.
     pub(crate) async fn cookie(&self) -> String {
         let token = self.token().await;
-        let answer =
-            self.request(Method::POST, "/api/v1/session").json(&json!({"token": token})).send().await.unwrap();
+        let answer = self.request(Method::POST, "/api/v1/session").json(&json!({"token": token})).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
         let cookie = answer.headers()["set-cookie"].to_str().unwrap();
         cookie.split(';').next().unwrap().to_owned()

@@ -27,7 +27,14 @@ async fn every_refusal_is_a_problem_document() {
         (Method::POST, "/api/v1/keys", Some(json), r#"{"name":"","scope":"read"}"#, 400, "bad_request"),
         (Method::POST, "/api/v1/plans", Some(json), r#"{"spec":{}}"#, 422, "invalid_plan"),
         (Method::POST, "/api/v1/connections", Some(json), r#"{"name":"a b","connector":"sqlite"}"#, 422, "bad_name"),
-        (Method::POST, "/api/v1/connections", Some(json), r#"{"name":"a","connector":"sqlit"}"#, 404, "unknown_connector"),
+        (
+            Method::POST,
+            "/api/v1/connections",
+            Some(json),
+            r#"{"name":"a","connector":"sqlit"}"#,
+            404,
+            "unknown_connector",
+        ),
     ] {
         let mut request = server.request(method.clone(), path).bearer_auth(&key).body(body.to_owned());
         if let Some(kind) = kind {
@@ -83,9 +90,12 @@ async fn the_server_tells_whether_it_works() {
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
     }
     let key = server.key(Scope::Read).await;
-    let metrics =
-        server.request(Method::GET, "/metrics").bearer_auth(&key).send().await.unwrap().text().await.unwrap();
-    for line in ["# TYPE towpath_http_answers_total counter", "towpath_http_answers_total{status=\"2xx\"} 2", "towpath_live_clients 0"] {
+    let metrics = server.request(Method::GET, "/metrics").bearer_auth(&key).send().await.unwrap().text().await.unwrap();
+    for line in [
+        "# TYPE towpath_http_answers_total counter",
+        "towpath_http_answers_total{status=\"2xx\"} 2",
+        "towpath_live_clients 0",
+    ] {
         assert!(metrics.contains(line), "{metrics}");
     }
     server.app.workspace.store.close().await;

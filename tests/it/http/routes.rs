@@ -68,7 +68,8 @@ async fn the_description_and_its_page_are_served_without_another_server() {
     assert_eq!(answer.json::<Value>().await.unwrap()["info"]["title"], "Towpath");
     assert_eq!(server.request(Method::GET, "/api/docs").send().await.unwrap().status(), StatusCode::PERMANENT_REDIRECT);
     let page = server.request(Method::GET, "/api/docs/").send().await.unwrap().text().await.unwrap();
-    let mut files: Vec<&str> = page.split(['"', '\'']).filter(|part| part.ends_with(".js") || part.ends_with(".css")).collect();
+    let mut files: Vec<&str> =
+        page.split(['"', '\'']).filter(|part| part.ends_with(".js") || part.ends_with(".css")).collect();
     files.push("./swagger-initializer.js");
     assert!(files.len() >= 4, "{page}");
     for file in files {
@@ -87,7 +88,9 @@ async fn the_pages_own_paths_get_the_page() {
     assert_eq!(index.status(), StatusCode::OK);
     let index = index.text().await.unwrap();
     assert!(index.contains("<html"), "{index}");
-    for path in ["/chat", "/chat/abc", "/pipelines", "/runs/1", "/airbyte-ingestion", "/runtime-environments", "/job-history"] {
+    for path in
+        ["/chat", "/chat/abc", "/pipelines", "/runs/1", "/airbyte-ingestion", "/runtime-environments", "/job-history"]
+    {
         let answer = server.request(Method::GET, path).send().await.unwrap();
         assert_eq!(answer.text().await.unwrap(), index, "{path}");
     }
