@@ -113,9 +113,8 @@ impl App {
     /// What a server does beside answering: takes up runs that were left behind, and fires schedules.
     pub async fn start_background(&self) {
         self.runner.recover().await;
-        let scheduler = Scheduler::new(self.workspace.clone(), self.runner.clone());
-        let cancelled = self.tasks.cancelled();
-        self.tasks.spawn("scheduler", async move { scheduler.run(cancelled).await });
+        let scheduler = Scheduler::new(self.workspace.clone(), self.runner.clone(), self.tasks.clone());
+        self.tasks.spawn("scheduler", async move { scheduler.run().await });
     }
 
     /// Ends what runs in the background and closes the store. Runs are released at their last checkpoint.
