@@ -91,7 +91,7 @@ async fn count(
             receipt.notes.push(format!("The table holds {all} rows where it was replaced by {written}."));
         }
         WriteMode::Replace | WriteMode::Append => receipt.verdict = Verdict::Counted,
-        WriteMode::Merge { .. } => match done.keys {
+        WriteMode::Merge { .. } => match done.checkpoint.tally.keys {
             Some(keys) if keys != here => wrong(keys),
             Some(keys) => {
                 receipt.verdict = Verdict::Counted;
@@ -132,7 +132,7 @@ async fn compare(
         receipt.notes.push("Checksums were not compared: the destination refused rows.".to_owned());
         return Ok(());
     }
-    if matches!(&prepared.write.mode, WriteMode::Merge { .. }) && done.keys.is_none_or(|keys| keys != tally.written) {
+    if matches!(&prepared.write.mode, WriteMode::Merge { .. }) && tally.keys != Some(tally.written) {
         receipt.notes.push("Checksums were not compared: some rows were superseded by newer ones.".to_owned());
         return Ok(());
     }

@@ -3,6 +3,8 @@
 
 mod duckdb;
 mod files;
+mod http;
+mod planning;
 mod postgres;
 mod sample;
 mod server;
