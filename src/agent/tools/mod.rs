@@ -33,7 +33,7 @@ use crate::ids::ActionId;
 use crate::plan::Problem;
 use crate::workspace::{WorkspaceError, WorkspaceErrorKind};
 
-pub use offer_action::OfferedAction;
+pub use offer_action::{OfferedAction, Verb};
 
 pub(super) fn all() -> Result<Registry, SpecError> {
     let loader = Loader::default()

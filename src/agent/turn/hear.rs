@@ -83,6 +83,15 @@ impl Agent {
     }
 }
 
+impl From<AttachmentView> for Attachment {
+    fn from(view: AttachmentView) -> Self {
+        match view {
+            AttachmentView::Run { run, pipeline } => Self::Run { run, pipeline },
+            AttachmentView::ErrorExcerpt { text } => Self::ErrorExcerpt { text },
+        }
+    }
+}
+
 fn view(attached: &Attachment) -> AttachmentView {
     match attached {
         Attachment::Run { run, pipeline } => AttachmentView::Run { run: *run, pipeline: pipeline.clone() },
