@@ -12,7 +12,6 @@ pub mod plan;
 pub mod runner;
 pub mod schedule;
 pub mod store;
-pub mod talk;
 
 // Composition.
 pub mod app;

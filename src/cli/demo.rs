@@ -117,7 +117,7 @@ async fn tell(app: &App, shop: &Path, yes: bool, terminal: &Terminal) -> Result<
     terminal.line("");
     terminal.line(&format!("{} {}", terminal.accent("you ›"), terminal.bold(SENTENCE)));
     terminal.line("");
-    let conversation = app.open_conversation(SENTENCE).await?;
+    let conversation = app.talk.open_conversation(None).await?;
     let turn = turn::say(app, terminal, conversation, SENTENCE).await?;
     let Some(offer) = &turn.plan else {
         let detail = turn
@@ -128,7 +128,7 @@ async fn tell(app: &App, shop: &Path, yes: bool, terminal: &Terminal) -> Result<
             .suggest(format!("Remove `{}` and start again.", data.display())));
     };
     let acknowledged = agree(offer, yes, terminal)?;
-    ask::confirm(app, terminal, conversation, offer, acknowledged).await?;
+    ask::confirm(app, terminal, offer, acknowledged).await?;
     terminal.line("");
     let rows: u64 = offer.view.streams.iter().filter_map(|stream| stream.rows).sum();
     if rows > 0 {

@@ -69,14 +69,15 @@ impl Draft {
         }
     }
 
-    fn has_objects(&self) -> bool {
+    pub(super) fn has_objects(&self) -> bool {
         self.source.is_some() || self.destination.is_some() || !self.picks.is_empty() || self.wildcard.is_some() || !self.unknown.is_empty()
     }
 
-    /// Takes in what an utterance says.
-    pub(super) fn hear(&mut self, reading: &Reading, focus: Option<&str>) {
+    /// Takes in what an utterance says. True when it begins another request.
+    pub(super) fn hear(&mut self, reading: &Reading) -> bool {
         let begun = self.has_objects();
-        if begun && self.is_new_request(reading) {
+        let anew = begun && self.is_new_request(reading);
+        if anew {
             let plan = self.plan.take();
             *self = Self::default();
             // A request that names no place is about the places of the one before.
@@ -93,8 +94,9 @@ impl Draft {
         }
         self.wanted |= reading.transfer || reading.has_objects();
         self.hear_places(reading);
-        self.hear_streams(reading, begun, focus);
+        self.hear_streams(reading, begun && !anew);
         self.hear_targets(reading);
+        anew
     }
 
     /// Other streams with a place of their own are another request, not a change of this one.
@@ -138,7 +140,7 @@ impl Draft {
         }
     }
 
-    fn hear_streams(&mut self, reading: &Reading, begun: bool, focus: Option<&str>) {
+    fn hear_streams(&mut self, reading: &Reading, begun: bool) {
         for mention in reading.mentions.iter().filter(|mention| mention.left_out) {
             self.picks.retain(|pick| !pick.candidates.iter().any(|candidate| mention.candidates.contains(candidate)));
             self.left_out.extend(mention.candidates.iter().cloned());
@@ -180,7 +182,6 @@ impl Draft {
                 self.unknown.push(name.clone());
             }
         }
-        let _ = focus;
     }
 
     fn add(&mut self, picks: Vec<Pick>) {

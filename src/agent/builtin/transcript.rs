@@ -81,6 +81,13 @@ impl Talk {
         self.turns.last()
     }
 
+    /// Whether the newest plan is still before the person: nothing has been asked since.
+    pub(super) fn on_offer(&self) -> bool {
+        let after = self.turns.iter().rev().skip(1).take_while(|turn| !matches!(turn.outcome, Outcome::Plan(_)));
+        let withdrawn = after.clone().any(|turn| matches!(&turn.outcome, Outcome::Question(_)) || matches!(&turn.outcome, Outcome::Problem { options, .. } if !options.is_empty()));
+        !withdrawn && self.turns.iter().any(|turn| matches!(turn.outcome, Outcome::Plan(_)))
+    }
+
     /// Plans offered so far, oldest first.
     pub(super) fn plans(&self) -> Vec<&Value> {
         self.turns

@@ -89,6 +89,29 @@ impl Pieces {
         self.cron.is_some() || self.every.is_some() || self.times_per.is_some() || self.weekdays.is_some() || self.month_days.is_some()
     }
 
+    /// These pieces with what the answer to a question about them adds or replaces.
+    pub(super) fn settled_by(&self, answer: &Self) -> Self {
+        if answer.is_frequency() || answer.on_demand {
+            let times = if answer.times.is_empty() && answer.every.is_some_and(|(number, unit)| number == 1.0 && unit == Unit::Day) { self.times.clone() } else { answer.times.clone() };
+            // `daily at 18:00` as the answer to `every weekday at 6`: the days stay.
+            let kept = answer.every == Some((1.0, Unit::Day)) && answer.weekdays.is_none() && !answer.times.is_empty();
+            let (weekdays, month_days) = if kept { (self.weekdays.clone(), self.month_days.clone()) } else { (answer.weekdays.clone(), answer.month_days.clone()) };
+            return Self { times, weekdays, month_days, zone: answer.zone.clone().or_else(|| self.zone.clone()), ..answer.clone() };
+        }
+        let mut settled = self.clone();
+        if !answer.times.is_empty() {
+            settled.times.clone_from(&answer.times);
+        }
+        settled.part_of_day = answer.part_of_day.or(settled.part_of_day);
+        settled.minute = answer.minute.or(settled.minute);
+        if answer.zone.is_some() {
+            settled.zone.clone_from(&answer.zone);
+            settled.zone_unclear = false;
+        }
+        settled.taken.extend(&answer.taken);
+        settled
+    }
+
     fn take(&mut self, from: usize, length: usize) {
         self.taken.extend(from..from + length);
     }
