@@ -116,12 +116,7 @@ impl App {
     }
 
     /// What a server does beside answering: takes up runs that were left behind, and fires schedules.
-<<<<<<< HEAD
-    pub async fn start_background(&self) {
-        self.runner.recover().await;
-=======
     pub fn start_background(&self) {
->>>>>>> server
         let scheduler = Scheduler::new(self.workspace.clone(), self.runner.clone(), self.tasks.clone());
         self.tasks.spawn("scheduler", async move { scheduler.run().await });
     }

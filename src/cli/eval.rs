@@ -7,7 +7,7 @@ use clap::Args;
 use super::failure::{Exit, Failure};
 use super::terminal::Terminal;
 use crate::app;
-use crate::config::{Config, ModelChoice};
+use crate::config::{self, Config, Environment};
 use crate::eval::{self, EvalError, EvalOptions};
 
 #[derive(Debug, Args)]
@@ -41,12 +41,17 @@ pub(super) struct Eval {
     report: Option<PathBuf>,
 }
 
-pub(super) async fn run(eval: Eval, mut config: Config, terminal: &Terminal) -> Result<(), Failure> {
+pub(super) async fn run(
+    eval: Eval,
+    mut config: Config,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     if let Some(rate) = eval.min_pass.filter(|rate| !(0.0..=1.0).contains(rate)) {
         return Err(Failure::usage(format!("`--min-pass` is a share from 0 to 1; {rate} is none.")));
     }
     if let Some(model) = &eval.model {
-        config.model = choice(model, &config.model)?;
+        config.model = config::model_named(model, environment)?;
     }
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     let options = EvalOptions {
@@ -83,23 +88,6 @@ pub(super) async fn run(eval: Eval, mut config: Config, terminal: &Terminal) -> 
             Err(Failure::new(Exit::Failed, "below_min_pass", told))
         }
         None => Ok(()),
-    }
-}
-
-/// The mind that was named, with the endpoint of the settings.
-fn choice(named: &str, configured: &ModelChoice) -> Result<ModelChoice, Failure> {
-    if named == "builtin" {
-        return Ok(ModelChoice::Builtin);
-    }
-    let Some(model) = named.strip_prefix("openai:").filter(|model| !model.is_empty()) else {
-        return Err(Failure::usage(format!("`{named}` is no mind: `builtin`, or `openai:MODEL`.")));
-    };
-    match configured {
-        ModelChoice::OpenAi { base_url, key, .. } => {
-            Ok(ModelChoice::OpenAi { name: model.to_owned(), base_url: base_url.clone(), key: key.clone() })
-        }
-        ModelChoice::Builtin => Err(Failure::usage("There is no endpoint in the settings.")
-            .suggest(format!("Set `TOWPATH_MODEL=openai:{model}` with its endpoint and key."))),
     }
 }
 
