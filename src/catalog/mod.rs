@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connectors::{self, About, DynConnector};
 
-pub use known::Known;
+pub use known::{Known, system_about};
 pub use search::Found;
 
 /// What a connection is used for.
