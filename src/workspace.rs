@@ -3,7 +3,10 @@
 
 mod connection;
 mod error;
+pub(crate) mod record;
 mod rotate;
+#[cfg(test)]
+pub(crate) mod world;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

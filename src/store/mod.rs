@@ -11,6 +11,8 @@ pub mod events;
 pub mod messages;
 pub mod pipelines;
 pub mod plans;
+#[cfg(test)]
+pub(crate) mod poke;
 pub mod quarantine;
 pub mod run_logs;
 pub mod runs;
