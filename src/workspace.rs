@@ -3,6 +3,7 @@
 
 mod connection;
 mod error;
+pub mod keys;
 pub(crate) mod record;
 mod rotate;
 #[cfg(test)]
@@ -84,6 +85,17 @@ impl Workspace {
     pub async fn destination(&self, name: &str) -> Result<Arc<dyn Destination>, WorkspaceError> {
         let (connection, connector, settings) = self.open(name, Role::Destination).await?;
         connector.destination(settings).map_err(|error| WorkspaceError::connector(&connection.name, error))
+    }
+
+    /// Opens a destination to look at what stands there, whatever its roles; `None` when its connector cannot read.
+    pub async fn shelf(&self, name: &str) -> Result<Option<Arc<dyn Source>>, WorkspaceError> {
+        let connection = self.connection(name).await?;
+        let connector = self.connector(&connection.connector)?;
+        if !connector.about().source {
+            return Ok(None);
+        }
+        let settings = self.settings(&connection)?;
+        connector.source(settings).map(Some).map_err(|error| WorkspaceError::connector(&connection.name, error))
     }
 
     async fn open(&self, name: &str, role: Role) -> Result<(Connection, Arc<dyn DynConnector>, Value), WorkspaceError> {

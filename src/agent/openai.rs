@@ -151,10 +151,8 @@ fn deltas(first: Value, chunks: Chunks) -> DeltaStream {
                 None => (assembler.take(&chunk).map(Delta::Text).map(Ok).into_iter().collect(), false),
             },
             Some(Err(error)) => (vec![Err(fault(error))], true),
-            None => (assembler.finish(), true),
+            None => (std::mem::take(&mut assembler).finish(), true),
         };
-        // A finished assembler has nothing more to give.
-        let assembler = if done { Assembler::default() } else { assembler };
         Some((futures::stream::iter(out), (chunks, assembler, done)))
     });
     steps.flatten().boxed()

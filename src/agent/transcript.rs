@@ -44,7 +44,7 @@ pub async fn append(
     loop {
         let seq = store::messages::last(store.pool(), &name).await? + 1;
         // Somebody else may have taken the number: a run that ended leaves a notice.
-        if store::messages::append(store.pool(), &name, seq, role, &body, &at.to_rfc3339()).await? {
+        if store::messages::append(store.pool(), &name, seq, role, &body, &store::stamp(at)).await? {
             return Ok(u32::try_from(seq).unwrap_or(u32::MAX));
         }
     }

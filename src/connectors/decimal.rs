@@ -76,6 +76,30 @@ impl Decimal {
         Some(if self.negative { format!("-{digits}") } else { digits })
     }
 
+    /// The greatest number of this scale that is not greater.
+    pub(crate) fn floor(&self, scale: i8) -> Self {
+        let scale = usize::try_from(scale).unwrap_or_default();
+        let Some(dropped) = self.scale.checked_sub(scale).filter(|dropped| *dropped > 0) else { return self.clone() };
+        let kept = self.digits.len().checked_sub(dropped).and_then(|kept| self.digits.get(..kept)).unwrap_or_default();
+        let digits = if self.negative { incremented(kept) } else { kept.to_owned() };
+        let sign = if self.negative { "-" } else { "" };
+        Self::parse(&pointed(sign, &digits, scale)).unwrap_or_else(|| self.clone())
+    }
+
+    pub(crate) fn is_less(&self, other: &Self) -> bool {
+        let scale = self.scale.max(other.scale);
+        let aligned = |number: &Self| format!("{}{}", number.digits, "0".repeat(scale - number.scale));
+        let (left, right) = (aligned(self), aligned(other));
+        let (left, right) = (left.trim_start_matches('0'), right.trim_start_matches('0'));
+        let smaller = |left: &str, right: &str| (left.len(), left) < (right.len(), right);
+        match (self.negative, other.negative) {
+            (true, false) => true,
+            (false, true) => false,
+            (false, false) => smaller(left, right),
+            (true, true) => smaller(right, left),
+        }
+    }
+
     pub(crate) fn to_i128(&self, precision: u8, scale: i8) -> Option<i128> {
         self.unscaled(precision, scale)?.parse().ok()
     }
@@ -94,6 +118,19 @@ impl std::fmt::Display for Decimal {
         let sign = if self.negative { "-" } else { "" };
         f.write_str(&pointed(sign, &self.digits, self.scale))
     }
+}
+
+/// One more, digit by digit.
+fn incremented(digits: &str) -> String {
+    let mut digits: Vec<u8> = digits.bytes().collect();
+    for digit in digits.iter_mut().rev() {
+        if *digit < b'9' {
+            *digit += 1;
+            return String::from_utf8(digits).unwrap_or_default();
+        }
+        *digit = b'0';
+    }
+    format!("1{}", String::from_utf8(digits).unwrap_or_default())
 }
 
 /// A scaled integer's text with its point put in and all its decimals: `-5` at scale 2 is `-0.05`.
@@ -144,6 +181,18 @@ mod tests {
     }
 
     #[test]
+    fn floors() {
+        let floor = |text: &str, scale| Decimal::parse(text).unwrap().floor(scale).to_string();
+        assert_eq!(floor("9.989", 2), "9.98");
+        assert_eq!(floor("-9.981", 2), "-9.99");
+        assert_eq!(floor("-9.999", 2), "-10");
+        assert_eq!(floor("0.001", 2), "0");
+        assert_eq!(floor("-0.001", 2), "-0.01");
+        assert_eq!(floor("-0.5", 0), "-1");
+        assert_eq!(floor("12", 2), "12");
+    }
+
+    #[test]
     fn bounds() {
         let number = Decimal::parse("-99.95").unwrap();
         assert_eq!(number.to_i128(4, 2), Some(-9995));
@@ -158,6 +207,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn order_and_floor_agree_with_integers(left in -10_000_i64..10_000, right in -10_000_i64..10_000, scale in 0_i8..5) {
+            let of = |value: i64| Decimal::parse(&spell(&value.to_string(), scale)).unwrap();
+            prop_assert_eq!(of(left).is_less(&of(right)), left < right);
+            let floor = left.div_euclid(10_i64.pow(u32::from(scale.unsigned_abs())));
+            prop_assert_eq!(of(left).floor(0).to_string(), floor.to_string());
+        }
+
         #[test]
         fn text_and_scaled_integer_agree(value in any::<i128>(), scale in 0_i8..38) {
             let value = value % 10_i128.pow(38);

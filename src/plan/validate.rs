@@ -87,10 +87,13 @@ async fn streams(
 ) -> Vec<Option<Outcome>> {
     let now = workspace.clock.now();
     let scheduled = spec.schedule.is_some();
-    let work = spec.streams.iter().enumerate().map(|(index, stream)| {
+    // Boxed, for the futures of a stream are large; in a loop, for a closure over borrowed streams would cost the whole
+    // future its `Send`.
+    let mut work: Vec<futures::future::BoxFuture<'_, _>> = Vec::with_capacity(spec.streams.len());
+    for (index, stream) in spec.streams.iter().enumerate() {
         let repeated = spec.streams.iter().take(index).any(|before| before.stream == stream.stream);
         let around = stream::Around { origin, goal, now, scheduled };
-        async move {
+        work.push(Box::pin(async move {
             if repeated {
                 let mut findings = Findings::default();
                 let message = format!("`{}` is in the plan twice.", stream.stream);
@@ -101,12 +104,10 @@ async fn streams(
                 return (findings, None);
             }
             stream::resolve(around, index, stream).await
-        }
-    });
+        }));
+    }
     let mut outcomes = Vec::with_capacity(spec.streams.len());
-    // Boxed: the futures of a stream are large.
-    let boxed = work.map(|future| -> futures::future::BoxFuture<'_, _> { Box::pin(future) });
-    let mut running = futures::stream::iter(boxed).buffered(AT_ONCE);
+    let mut running = futures::stream::iter(work).buffered(AT_ONCE);
     while let Some((found, outcome)) = running.next().await {
         findings.join(found);
         outcomes.push(outcome);

@@ -9,7 +9,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::drift::{Additions, Drift, drift};
 use super::failure::Failure;
-use super::keys::SigningKey;
 use super::mapper::{Mapper, MapperParts, metadata_columns};
 use super::moment;
 use crate::connectors::{
@@ -17,6 +16,7 @@ use crate::connectors::{
     WriteMode, WriteRequest,
 };
 use crate::plan::resolution::{Resolution, ResolvedColumn, ResolvedRead, ResolvedStream, ResolvedWrite};
+use crate::workspace::keys::SigningKey;
 
 /// A stream that still fits its plan, ready to move.
 #[derive(Debug)]
@@ -101,12 +101,8 @@ pub(super) async fn prepare(
             let place = asked.iter().position(|column| column == name).ok_or_else(|| no_cursor(name))?;
             let cursor = (place, cursor.data_type.logical.clone());
             // Columns that came later do not count: a row that was delivered before they came is the same row.
-            let mut rows: Vec<_> = stream
-                .columns
-                .iter()
-                .map(|column| column.source.data_type.logical.clone())
-                .enumerate()
-                .collect();
+            let mut rows: Vec<_> =
+                stream.columns.iter().map(|column| column.source.data_type.logical.clone()).enumerate().collect();
             if place >= stream.columns.len() {
                 rows.push(cursor.clone());
             }
@@ -284,7 +280,8 @@ fn state_key(pipeline: &str, resolution: &Resolution, stream: &ResolvedStream) -
     name
 }
 
-/// The state key under which a row of the quarantine is written after all: once, however often it is tried.
-pub(super) fn replay_key(state_key: &str, id: &str) -> String {
-    format!("{state_key}:replay:{id}")
+/// The state key under which a row of the quarantine is written after all. Not the stream's own, which changes with the
+/// plan's settings: however often it is tried, the row is written once.
+pub(super) fn replay_key(pipeline: &str, stream: &str, id: &str) -> String {
+    format!("{pipeline}:{stream}:replay:{id}")
 }

@@ -44,6 +44,9 @@ pub(super) struct Tally {
     /// Where the run went on from.
     #[serde(default)]
     pub(super) cursor_from: Option<Value>,
+    /// Distinct keys that a merge has written, at its end and where they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) keys: Option<u64>,
     /// The run was interrupted after a commit and went on.
     #[serde(default)]
     pub(super) resumed: bool,

@@ -167,10 +167,8 @@ mod tests {
 
     #[test]
     fn a_wider_spelling_is_noted() {
-        let schema = now(vec![
-            column("id", LogicalType::Int64, "bigint"),
-            column("name", LogicalType::Text, "varchar(40)"),
-        ]);
+        let schema =
+            now(vec![column("id", LogicalType::Int64, "bigint"), column("name", LogicalType::Text, "varchar(40)")]);
         let noted = drift(&planned(SchemaPolicy::Evolve), &schema, &Additions::None).unwrap();
         assert!(noted.notes[0].contains("varchar(40)"));
     }

@@ -16,7 +16,6 @@ use super::backoff::Backoff;
 use super::drift::Additions;
 use super::failure::Failure;
 use super::journal::{Entry, Journal, JournalError, LEASE};
-use super::keys::WorkspaceKeys;
 use super::progress::Progress;
 use super::receipt::{self, Heading, StreamReceipt, Verdict};
 use super::stage::Rhythm;
@@ -28,6 +27,7 @@ use crate::connectors::{Destination, ErrorKind, Source};
 use crate::events::{Event, LogLevel, RunPhase};
 use crate::plan::resolution::Resolution;
 use crate::tasks;
+use crate::workspace::keys::WorkspaceKeys;
 
 /// How often progress is told, at most.
 const TICK: Duration = Duration::from_millis(300);

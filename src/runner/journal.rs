@@ -14,40 +14,40 @@ use crate::events::{Event, StreamProgress};
 use crate::ids::{ConversationId, PipelineId, RunId};
 
 /// How long a process may be silent before its runs are taken up by another.
-pub const LEASE: Duration = Duration::from_secs(15);
+pub(super) const LEASE: Duration = Duration::from_secs(15);
 
 /// Counts the moves of a run; a move from an old version is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Version(pub i64);
+pub(super) struct Version(pub(super) i64);
 
 /// A run as the journal has it.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    pub run: RunId,
-    pub pipeline: PipelineId,
-    pub conversation: Option<ConversationId>,
-    pub state: RunState,
-    pub version: Version,
+pub(super) struct Entry {
+    pub(super) run: RunId,
+    pub(super) pipeline: PipelineId,
+    pub(super) conversation: Option<ConversationId>,
+    pub(super) state: RunState,
+    pub(super) version: Version,
     /// When the first attempt began.
-    pub started_at: Option<DateTime<Utc>>,
+    pub(super) started_at: Option<DateTime<Utc>>,
     /// How far the streams had come when it was last written down.
-    pub progress: BTreeMap<String, StreamProgress>,
+    pub(super) progress: BTreeMap<String, StreamProgress>,
 }
 
 /// A checkpoint of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamCheckpoint {
-    pub stream: String,
-    pub epoch: Epoch,
-    pub cursor: Option<Value>,
-    pub last: bool,
+pub(super) struct StreamCheckpoint {
+    pub(super) stream: String,
+    pub(super) epoch: Epoch,
+    pub(super) cursor: Option<Value>,
+    pub(super) last: bool,
     /// Rows of the run that are durable.
-    pub rows: u64,
+    pub(super) rows: u64,
 }
 
 /// Why the journal could not do it.
 #[derive(Debug, thiserror::Error)]
-pub enum JournalError {
+pub(super) enum JournalError {
     /// The run moved meanwhile: look again.
     #[error("the run moved meanwhile")]
     Conflict,
@@ -60,7 +60,7 @@ pub enum JournalError {
 }
 
 #[async_trait]
-pub trait Journal: Send + Sync {
+pub(super) trait Journal: Send + Sync {
     async fn load(&self, run: RunId) -> Result<Entry, JournalError>;
 
     /// Compare-and-set. The receipt, where there is one, is kept in the same step.

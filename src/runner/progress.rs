@@ -86,9 +86,7 @@ impl Progress {
         let mut tracks = self.tracks();
         tracks
             .iter_mut()
-            .filter_map(|(stream, track)| {
-                std::mem::take(&mut track.changed).then(|| (stream.clone(), track.view(now)))
-            })
+            .filter_map(|(stream, track)| std::mem::take(&mut track.changed).then(|| (stream.clone(), track.view(now))))
             .collect()
     }
 

@@ -5,7 +5,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::keys::SigningKey;
+use crate::plan::canonical;
+use crate::workspace::keys::SigningKey;
 
 /// How well a stream's arrival is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,22 +99,6 @@ pub fn is_genuine(receipt: &Value, key: &SigningKey) -> bool {
         Some(Value::String(signature)) => key.sign(canonical(&Value::Object(receipt)).as_bytes()) == signature,
         _ => false,
     }
-}
-
-/// JSON with the members of each object in order of their names, so that a store may keep them as it likes.
-fn canonical(value: &Value) -> String {
-    fn sorted(value: &Value) -> Value {
-        match value {
-            Value::Object(object) => {
-                let mut members: Vec<_> = object.iter().collect();
-                members.sort_by_key(|(name, _)| *name);
-                Value::Object(members.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect())
-            }
-            Value::Array(elements) => Value::Array(elements.iter().map(sorted).collect()),
-            other => other.clone(),
-        }
-    }
-    sorted(value).to_string()
 }
 
 #[cfg(test)]

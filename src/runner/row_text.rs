@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, BinaryArray, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
-use arrow::util::display::array_value_to_string;
 use serde_json::{Map, Value};
 
 use super::cast::cast;
 use super::failure::Failure;
 use crate::connectors::schema::arrow_schema;
+use crate::connectors::spelling::spell;
 use crate::connectors::{Column, ErrorKind, LogicalType, OUR_PREFIX, RejectedRow};
 
 /// A longer row is not kept: it would not fit a store that is not made for it.
@@ -24,8 +24,7 @@ pub(super) fn encode(columns: &[(&str, &ArrayRef)], row: usize) -> Option<String
         } else {
             match array.data_type() {
                 DataType::Boolean => Value::Bool(array.as_boolean().value(row)),
-                DataType::Binary => Value::String(format!("\\x{}", hex::encode(array.as_binary::<i32>().value(row)))),
-                _ => Value::String(array_value_to_string(array, row).ok()?),
+                _ => Value::String(spell(array, row)?),
             }
         };
         object.insert((*name).to_owned(), value);
@@ -45,19 +44,25 @@ pub(super) enum Unreadable {
     Value(String),
 }
 
-/// Reads a kept row back into a batch of one row with these columns.
-pub(super) fn decode(columns: &[Column], text: &str) -> Result<Result<RecordBatch, Unreadable>, Failure> {
+/// Reads a kept row back into a batch of one row with these columns. The first `required` of them must be there; the
+/// others came to the source later and may be missing.
+pub(super) fn decode(
+    columns: &[Column],
+    required: usize,
+    text: &str,
+) -> Result<Result<RecordBatch, Unreadable>, Failure> {
     let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text) else { return Ok(Err(Unreadable::Raw)) };
-    let foreign = object
-        .keys()
-        .find(|name| !name.starts_with(OUR_PREFIX) && !columns.iter().any(|column| column.name == **name));
+    let foreign =
+        object.keys().find(|name| !name.starts_with(OUR_PREFIX) && !columns.iter().any(|column| column.name == **name));
     if let Some(name) = foreign {
         return Ok(Err(Unreadable::Columns(name.clone())));
     }
     let mut arrays = Vec::with_capacity(columns.len());
-    for column in columns {
-        let Some(value) = object.get(&column.name) else {
-            return Ok(Err(Unreadable::Columns(column.name.clone())));
+    for (place, column) in columns.iter().enumerate() {
+        let value = match object.get(&column.name) {
+            Some(value) => value,
+            None if place >= required => &Value::Null,
+            None => return Ok(Err(Unreadable::Columns(column.name.clone()))),
         };
         match array(column, value)? {
             Some(array) => arrays.push(array),
@@ -140,18 +145,18 @@ mod tests {
         let named: Vec<(&str, &ArrayRef)> =
             columns.iter().map(|column| column.name.as_str()).zip(arrays.iter()).collect();
         let text = encode(&named, 0).unwrap();
-        let back = decode(&columns, &text).unwrap().unwrap();
+        let back = decode(&columns, 6, &text).unwrap().unwrap();
         assert_eq!(back.columns(), arrays.as_slice());
     }
 
     #[test]
     fn what_cannot_be_read_back_says_why() {
         let columns = [column("id", LogicalType::Int64)];
-        assert_eq!(decode(&columns, "1;2;3").unwrap().unwrap_err(), Unreadable::Raw);
-        assert_eq!(decode(&columns, "{\"id\": \"x\"}").unwrap().unwrap_err(), Unreadable::Value("id".to_owned()));
-        assert_eq!(decode(&columns, "{}").unwrap().unwrap_err(), Unreadable::Columns("id".to_owned()));
-        let foreign = decode(&columns, "{\"id\": 1, \"b\": 2}").unwrap().unwrap_err();
+        assert_eq!(decode(&columns, 1, "1;2;3").unwrap().unwrap_err(), Unreadable::Raw);
+        assert_eq!(decode(&columns, 1, "{\"id\": \"x\"}").unwrap().unwrap_err(), Unreadable::Value("id".to_owned()));
+        assert_eq!(decode(&columns, 1, "{}").unwrap().unwrap_err(), Unreadable::Columns("id".to_owned()));
+        let foreign = decode(&columns, 1, "{\"id\": 1, \"b\": 2}").unwrap().unwrap_err();
         assert_eq!(foreign, Unreadable::Columns("b".to_owned()));
-        assert!(decode(&columns, "{\"id\": 1, \"_towpath_run_id\": \"r\"}").unwrap().is_ok());
+        assert!(decode(&columns, 1, "{\"id\": 1, \"_towpath_run_id\": \"r\"}").unwrap().is_ok());
     }
 }

@@ -54,8 +54,6 @@ pub(super) struct Transferred {
     pub(super) checkpoint: Checkpoint,
     /// Rows of the run, as the destination counted them at the commit.
     pub(super) committed_rows: u64,
-    /// Distinct keys of a merge; `None` where they were not counted.
-    pub(super) keys: Option<u64>,
 }
 
 /// Brings a stream to its end.
@@ -68,7 +66,7 @@ pub(super) async fn transfer(ends: &Ends, prepared: &Arc<Prepared>) -> Result<Tr
             ends.journal.clear_quarantine(ends.entry.run, stream, epoch).await?;
             ends.progress.begin(stream, &checkpoint.tally, None);
             ends.progress.committed(stream, &checkpoint.tally, true);
-            return Ok(Transferred { checkpoint, committed_rows: rows, keys: None });
+            return Ok(Transferred { checkpoint, committed_rows: rows });
         }
         Standing::Open { epoch, checkpoint } => (epoch, checkpoint),
     };
@@ -86,9 +84,8 @@ pub(super) async fn transfer(ends: &Ends, prepared: &Arc<Prepared>) -> Result<Tr
         .as_ref()
         .map(|edge| Boundary::new(edge.cursor.clone(), edge.rows.clone(), &checkpoint.boundary))
         .transpose()?;
-    let checksum = (ends.verify == Verify::Checksums).then(|| {
-        checkpoint.checksum.filter(|_| resumed).unwrap_or_else(|| Checksum::new(&prepared.written))
-    });
+    let checksum = (ends.verify == Verify::Checksums)
+        .then(|| checkpoint.checksum.filter(|_| resumed).unwrap_or_else(|| Checksum::new(&prepared.written)));
     let request = ReadRequest { after: checkpoint.source.clone(), ..prepared.read.clone() };
     let reading = stage::start(
         ends.source.read(request).await?,
@@ -198,9 +195,9 @@ impl Writing<'_> {
                     self.commit(position, false).await?;
                 }
                 Step::End(position, keys) => {
+                    self.tally.keys = keys.and_then(|keys| keys.count());
                     let checkpoint = self.commit(position, true).await?;
-                    let keys = keys.and_then(|keys| keys.count());
-                    return Ok(Transferred { checkpoint, committed_rows: self.committed_rows, keys });
+                    return Ok(Transferred { checkpoint, committed_rows: self.committed_rows });
                 }
             }
         }

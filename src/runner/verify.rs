@@ -91,12 +91,14 @@ async fn count(
             receipt.notes.push(format!("The table holds {all} rows where it was replaced by {written}."));
         }
         WriteMode::Replace | WriteMode::Append => receipt.verdict = Verdict::Counted,
-        WriteMode::Merge { .. } => match done.keys {
+        WriteMode::Merge { .. } => match done.checkpoint.tally.keys {
             Some(keys) if keys != here => wrong(keys),
             Some(keys) => {
                 receipt.verdict = Verdict::Counted;
                 if keys < written {
-                    receipt.notes.push(format!("The {written} rows have {keys} distinct keys; the newest of each stands."));
+                    receipt
+                        .notes
+                        .push(format!("The {written} rows have {keys} distinct keys; the newest of each stands."));
                 }
             }
             // Every row has its own key then, and none was lost.
@@ -130,7 +132,7 @@ async fn compare(
         receipt.notes.push("Checksums were not compared: the destination refused rows.".to_owned());
         return Ok(());
     }
-    if matches!(&prepared.write.mode, WriteMode::Merge { .. }) && done.keys.is_none_or(|keys| keys != tally.written) {
+    if matches!(&prepared.write.mode, WriteMode::Merge { .. }) && tally.keys != Some(tally.written) {
         receipt.notes.push("Checksums were not compared: some rows were superseded by newer ones.".to_owned());
         return Ok(());
     }
@@ -156,8 +158,7 @@ async fn compare(
             columns => format!("The columns `{}` do not hold the values that were sent.", columns.join("`, `")),
         });
     }
-    receipt.checksum =
-        Some(ChecksumReceipt { source: sent.shown(), destination: arrived.shown(), equal, differing });
+    receipt.checksum = Some(ChecksumReceipt { source: sent.shown(), destination: arrived.shown(), equal, differing });
     Ok(())
 }
 

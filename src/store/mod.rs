@@ -8,6 +8,7 @@ pub mod checkpoints;
 pub mod connections;
 pub mod conversations;
 pub mod events;
+pub mod keys;
 pub mod messages;
 pub mod pipelines;
 pub mod plans;
@@ -17,8 +18,10 @@ pub mod quarantine;
 pub mod run_logs;
 pub mod runs;
 pub mod schedules;
+pub mod sessions;
 pub mod turns;
 pub mod workspace_keys;
+pub mod workspaces;
 
 use std::path::Path;
 

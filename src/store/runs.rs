@@ -149,12 +149,11 @@ pub async fn get(db: impl AnyExecutor<'_>, workspace: &str, id: &str) -> sqlx::R
 
 /// The receipt of a run, as it was written.
 pub async fn receipt(db: impl AnyExecutor<'_>, workspace: &str, id: &str) -> sqlx::Result<Option<String>> {
-    let found: Option<Option<String>> =
-        sqlx::query_scalar("select receipt from runs where workspace = $1 and id = $2")
-            .bind(workspace)
-            .bind(id)
-            .fetch_optional(db)
-            .await?;
+    let found: Option<Option<String>> = sqlx::query_scalar("select receipt from runs where workspace = $1 and id = $2")
+        .bind(workspace)
+        .bind(id)
+        .fetch_optional(db)
+        .await?;
     Ok(found.flatten())
 }
 
@@ -201,6 +200,15 @@ pub async fn abandoned(db: impl AnyExecutor<'_>, workspace: &str, now: &str) -> 
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(workspace).bind(now).fetch_all(db).await?;
     rows.iter().map(read).collect()
+}
+
+/// How many runs stand in each phase.
+pub async fn count_by_phase(db: impl AnyExecutor<'_>, workspace: &str) -> sqlx::Result<Vec<(String, i64)>> {
+    let rows = sqlx::query("select phase, count(*) from runs where workspace = $1 group by phase order by phase")
+        .bind(workspace)
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(|row: &Row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 fn read(row: &Row) -> sqlx::Result<RunRow> {

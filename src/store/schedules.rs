@@ -20,9 +20,7 @@ const COLUMNS: &str = "s.pipeline, s.schedule, s.next_fire, s.last_fire, p.pause
 
 /// A pipeline's schedule, if it has one.
 pub async fn get(db: impl AnyExecutor<'_>, pipeline: &str) -> sqlx::Result<Option<ScheduleRow>> {
-    let sql = format!(
-        "select {COLUMNS} from schedules s join pipelines p on p.id = s.pipeline where s.pipeline = $1"
-    );
+    let sql = format!("select {COLUMNS} from schedules s join pipelines p on p.id = s.pipeline where s.pipeline = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(pipeline).fetch_optional(db).await?;
     row.as_ref().map(read).transpose()
 }

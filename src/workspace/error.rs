@@ -113,6 +113,15 @@ impl From<sqlx::Error> for WorkspaceError {
     }
 }
 
+impl From<super::keys::KeyError> for WorkspaceError {
+    fn from(error: super::keys::KeyError) -> Self {
+        match error {
+            super::keys::KeyError::Store(error) => error.into(),
+            super::keys::KeyError::Vault(error) => error.into(),
+        }
+    }
+}
+
 impl From<VaultError> for WorkspaceError {
     fn from(error: VaultError) -> Self {
         let mut told = Self::new(WorkspaceErrorKind::Vault, "A stored secret does not open with the server's key.");

@@ -28,6 +28,7 @@ impl Workspace {
             let again = record::reseal(&stored, &record::confirmation(&plan), &self.vault, &new)?;
             store::plans::reseal(&mut *tx, &plan, &again).await?;
         }
+        super::keys::reseal(&mut tx, &self.id, &self.vault, &new).await?;
         tx.commit().await?;
         Ok(Self { vault: Arc::new(new), ..self.clone() })
     }

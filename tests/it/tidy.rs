@@ -8,8 +8,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("agent", &["plan", "catalog", "connectors", "events", "store", "workspace"]),
     ("plan", &["catalog", "connectors", "events", "store", "workspace"]),
     ("runner", &["plan", "connectors", "events", "store", "workspace"]),
-    ("schedule", &["runner", "plan", "store", "workspace"]),
-    ("workspace", &["catalog", "connectors", "store"]),
+    ("schedule", &["runner", "plan", "events", "store", "workspace"]),
+    // A workspace and plans are made of each other: rotation reads sealed confirmations, settings are checked like plans.
+    ("workspace", &["catalog", "connectors", "plan", "store"]),
     ("catalog", &["connectors"]),
     ("connectors", &[]),
     ("events", &["store"]),

@@ -18,16 +18,14 @@ pub fn fit(mut answer: Value, narrow: &str) -> Value {
     let mut more = 0_usize;
     while size(&answer) > BUDGET - RESERVE {
         let over = size(&answer) - (BUDGET - RESERVE);
-        match largest_list(&mut answer) {
-            Some(list) => {
-                let mut freed = 0;
-                while list.len() > 1 && freed < over {
-                    freed += list.pop().map_or(0, |item| size(&item) + 1);
-                    more += 1;
-                }
+        if let Some(list) = largest_list(&mut answer) {
+            let mut freed = 0;
+            while list.len() > 1 && freed < over {
+                freed += list.pop().map_or(0, |item| size(&item) + 1);
+                more += 1;
             }
-            None if !shorten(&mut answer, over) => break,
-            None => {}
+        } else if !shorten(&mut answer, over) {
+            break;
         }
     }
     if let Value::Object(fields) = &mut answer {

@@ -71,7 +71,7 @@ impl Agent {
     /// A talk is called by what it began with.
     async fn entitle(&self, conversation: ConversationId, text: &str, number: u32) -> Result<(), TurnError> {
         let (db, id) = (self.workspace.store.pool(), conversation.to_string());
-        let at = self.workspace.clock.now().to_rfc3339();
+        let at = store::stamp(self.workspace.clock.now());
         let row = store::conversations::get(db, &self.workspace.id.0, &id).await?;
         let title: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(TITLE).collect();
         if number == 1 && !title.is_empty() && row.is_some_and(|row| row.title.is_empty()) {
@@ -80,6 +80,15 @@ impl Agent {
             store::conversations::touch(db, &id, &at).await?;
         }
         Ok(())
+    }
+}
+
+impl From<AttachmentView> for Attachment {
+    fn from(view: AttachmentView) -> Self {
+        match view {
+            AttachmentView::Run { run, pipeline } => Self::Run { run, pipeline },
+            AttachmentView::ErrorExcerpt { text } => Self::ErrorExcerpt { text },
+        }
     }
 }
 

@@ -99,7 +99,7 @@ impl Ledger {
             conversation: conversation.to_string(),
             model: agent.model.name().to_owned(),
             prompt_digest: hex::encode(digest.finalize()),
-            started_at: agent.workspace.clock.now().to_rfc3339(),
+            started_at: store::stamp(agent.workspace.clock.now()),
             finished_at: None,
             outcome: None,
             trace: "{}".to_owned(),
@@ -205,7 +205,7 @@ impl Ledger {
             TurnOutcome::Cancelled => "cancelled",
             TurnOutcome::Failed => "failed",
         };
-        let at = agent.workspace.clock.now().to_rfc3339();
+        let at = store::stamp(agent.workspace.clock.now());
         store::turns::finish(agent.workspace.store.pool(), &self.id, mind, word, &trace.to_string(), &at).await?;
         Ok(TurnSummary {
             outcome,

@@ -67,7 +67,8 @@ impl MemoryDestination {
     pub(in crate::runner) fn count_ids(&self, table: &str) -> usize {
         let held = self.held.lock().unwrap();
         let rows = held.tables.get(table).into_iter().flatten();
-        let ids: Vec<i64> = rows.map(|row| row.column_by_name("id").unwrap().as_primitive::<Int64Type>().value(0)).collect();
+        let ids: Vec<i64> =
+            rows.map(|row| row.column_by_name("id").unwrap().as_primitive::<Int64Type>().value(0)).collect();
         let distinct: std::collections::BTreeSet<i64> = ids.iter().copied().collect();
         assert_eq!(ids.len(), distinct.len());
         distinct.len()

@@ -122,13 +122,7 @@ impl Journal for MemoryJournal {
         Ok(())
     }
 
-    async fn quarantine(
-        &self,
-        entry: &Entry,
-        _: &str,
-        epoch: Epoch,
-        rows: &[RejectedRow],
-    ) -> Result<(), JournalError> {
+    async fn quarantine(&self, entry: &Entry, _: &str, epoch: Epoch, rows: &[RejectedRow]) -> Result<(), JournalError> {
         self.chaos.step().await;
         self.with(entry.run, |kept| kept.quarantine.extend(rows.iter().map(|row| (epoch, row.clone()))));
         self.chaos.step().await;

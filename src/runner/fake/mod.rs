@@ -17,7 +17,6 @@ use super::drift::Additions;
 use super::execution::{Abandoned, Execution, Order, Parts, Signals, Systems};
 use super::failure::Failure;
 use super::journal::Journal as _;
-use super::keys::{SigningKey, WorkspaceKeys};
 use super::stage::Rhythm;
 use crate::clock::Clock;
 use crate::connectors::{
@@ -27,6 +26,7 @@ use crate::events::RunPhase;
 use crate::ids::RunId;
 use crate::plan::resolution::{Resolution, ResolvedColumn, ResolvedRead, ResolvedStream, ResolvedWrite};
 use crate::plan::spec::{SchemaPolicy, Verify};
+use crate::workspace::keys::{SigningKey, WorkspaceKeys};
 
 pub(super) use destination::{CommitFault, MemoryDestination};
 pub(super) use journal::MemoryJournal;
@@ -146,8 +146,7 @@ impl World {
             rhythm: self.rhythm,
             backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO, shortest: self.wait },
         };
-        let keys =
-            WorkspaceKeys { mask: SigningKey::new([1; 32]), receipt: SigningKey::new([2; 32]) };
+        let keys = WorkspaceKeys { mask: SigningKey::new([1; 32]), receipt: SigningKey::new([2; 32]) };
         Execution::new(Parts {
             entry: self.journal.load(run).await?,
             order: Arc::new(order),

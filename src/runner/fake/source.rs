@@ -92,7 +92,9 @@ impl MemorySource {
 fn batch(rows: &[Row], asked: &[String]) -> RecordBatch {
     let kept: Vec<Column> = asked
         .iter()
-        .map(|name| columns().into_iter().find(|column| column.name == *name).unwrap_or(column(name, LogicalType::Text)))
+        .map(|name| {
+            columns().into_iter().find(|column| column.name == *name).unwrap_or(column(name, LogicalType::Text))
+        })
         .collect();
     let arrays = kept
         .iter()

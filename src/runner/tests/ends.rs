@@ -34,8 +34,7 @@ async fn a_run_goes_through_its_phases_and_says_so() {
     fill(&world, 10);
     let (run, phase) = world.run().await;
     assert_eq!(phase, RunPhase::Completed);
-    let expected =
-        [RunPhase::Initializing, RunPhase::Analyzing, RunPhase::Transferring, RunPhase::Completed];
+    let expected = [RunPhase::Initializing, RunPhase::Analyzing, RunPhase::Transferring, RunPhase::Completed];
     assert_eq!(phases(&world), expected);
     let events = world.journal.events.lock().unwrap().clone();
     let Some(Event::RunFinished { receipt: Some(receipt), .. }) = events.last() else { panic!("{events:?}") };
@@ -53,7 +52,8 @@ async fn a_run_goes_through_its_phases_and_says_so() {
 #[tokio::test]
 async fn a_read_that_never_says_that_it_ended_never_completes() {
     for fault in [SourceFault::EndSilently(2), SourceFault::LieAtEnd, SourceFault::Cut(2)] {
-        for world in [World::full(ResolvedWrite::Replace), World::full(ResolvedWrite::Append), World::full(merge_by_id())]
+        for world in
+            [World::full(ResolvedWrite::Replace), World::full(ResolvedWrite::Append), World::full(merge_by_id())]
         {
             fill(&world, 10);
             world.source.faults.lock().unwrap().extend([fault; 5]);
@@ -158,7 +158,10 @@ async fn rejected_rows_are_kept_and_the_rest_arrives() {
     let codes: Vec<&str> = kept.iter().map(|(_, row)| row.code.as_str()).collect();
     assert_eq!(codes, ["malformed_row", "poison"]);
     let stream = &world.journal.receipt(run).unwrap()["streams"][0];
-    assert_eq!((&stream["rows_read"], &stream["rows_written"], &stream["rows_quarantined"]), (&10.into(), &8.into(), &2.into()));
+    assert_eq!(
+        (&stream["rows_read"], &stream["rows_written"], &stream["rows_quarantined"]),
+        (&10.into(), &8.into(), &2.into())
+    );
     assert_eq!(stream["verdict"], "counted");
 }
 

@@ -8,9 +8,9 @@ use crate::ids::RunId;
 use crate::plan::resolution::ResolvedWrite;
 use crate::plan::spec::Verify;
 use crate::runner::fake::{CommitFault, STREAM, World, merge_by_id};
-use crate::runner::keys::SigningKey;
 use crate::runner::receipt::is_genuine;
 use crate::runner::state::RunState;
+use crate::workspace::keys::SigningKey;
 
 fn stream(world: &World, run: RunId) -> Value {
     world.journal.receipt(run).unwrap()["streams"][0].clone()
@@ -116,7 +116,10 @@ async fn a_merge_counts_distinct_keys() {
     let (run, phase) = world.run().await;
     assert_eq!(phase, RunPhase::Completed);
     let part = stream(&world, run);
-    assert_eq!((&part["rows_written"], &part["target_rows_after"], &part["verdict"]), (&json!(11), &json!(10), &json!("counted")));
+    assert_eq!(
+        (&part["rows_written"], &part["target_rows_after"], &part["verdict"]),
+        (&json!(11), &json!(10), &json!("counted"))
+    );
     assert!(part["notes"].to_string().contains("10 distinct keys"), "{part}");
     world.resolution.verify = Verify::Counts;
     assert_eq!(world.run().await.1, RunPhase::Completed);

@@ -7,10 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
 
+use super::Workspace;
 use crate::ids::WorkspaceId;
 use crate::secrets::{Vault, VaultError};
-use crate::store::{self, Store};
-use crate::workspace::Workspace;
+use crate::store::{self, Tx};
 
 const MASK: &str = "mask";
 const RECEIPT: &str = "receipt";
@@ -67,14 +67,13 @@ impl WorkspaceKeys {
 }
 
 /// Puts the workspace's keys under another vault's seal; part of changing the vault's key.
-pub async fn reseal(store: &Store, workspace: &WorkspaceId, from: &Vault, to: &Vault) -> Result<(), KeyError> {
-    let mut tx = store.begin().await?;
-    for (purpose, sealed) in store::workspace_keys::all(&mut *tx, &workspace.0).await? {
+pub(super) async fn reseal(tx: &mut Tx, workspace: &WorkspaceId, from: &Vault, to: &Vault) -> Result<(), KeyError> {
+    for (purpose, sealed) in store::workspace_keys::all(&mut **tx, &workspace.0).await? {
         let context = context(workspace, &purpose);
         let text = to.seal(from.open(&sealed, &context)?.expose(), &context)?;
-        store::workspace_keys::reseal(&mut *tx, &workspace.0, &purpose, &text).await?;
+        store::workspace_keys::reseal(&mut **tx, &workspace.0, &purpose, &text).await?;
     }
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
 fn context(workspace: &WorkspaceId, purpose: &str) -> String {
@@ -129,9 +128,9 @@ mod tests {
     #[tokio::test]
     async fn keys_stay_the_same_and_survive_a_change_of_the_vault() {
         let folder = tempfile::tempdir().unwrap();
-        let mut workspace = Workspace {
+        let workspace = Workspace {
             id: WorkspaceId::main(),
-            store: Store::open_folder(folder.path()).await.unwrap(),
+            store: store::Store::open_folder(folder.path()).await.unwrap(),
             catalog: Arc::new(Catalog::default()),
             vault: Arc::new(Vault::generate().0),
             clock: Clock::System,
@@ -140,10 +139,8 @@ mod tests {
         let again = WorkspaceKeys::open(&workspace).await.unwrap();
         assert_eq!(first.mask.sign(b"x"), again.mask.sign(b"x"));
         assert_ne!(first.mask.sign(b"x"), first.receipt.sign(b"x"));
-        let next = Arc::new(Vault::generate().0);
-        reseal(&workspace.store, &workspace.id, &workspace.vault, &next).await.unwrap();
+        let turned = workspace.rotate_key(Vault::generate().0).await.unwrap();
         assert!(matches!(WorkspaceKeys::open(&workspace).await, Err(KeyError::Vault(_))));
-        workspace.vault = next;
-        assert_eq!(WorkspaceKeys::open(&workspace).await.unwrap().mask.sign(b"x"), first.mask.sign(b"x"));
+        assert_eq!(WorkspaceKeys::open(&turned).await.unwrap().mask.sign(b"x"), first.mask.sign(b"x"));
     }
 }
