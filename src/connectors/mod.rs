@@ -12,6 +12,7 @@ pub mod item;
 pub(crate) mod moment;
 pub mod postgres;
 pub mod schema;
+pub(crate) mod spelling;
 pub mod sqlite;
 
 use std::sync::Arc;

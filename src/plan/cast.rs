@@ -1,5 +1,5 @@
-//! Casts that a plan may ask for, and from what. Beyond the loss that a cast's note states, values are never bent: one that
-//! does not fit the new type goes to quarantine with its row.
+//! Casts that a plan may ask for, and from what. Beyond the loss that a cast's note states (floats and decimals of fewer
+//! places round), values are never bent: one that does not fit the new type goes to quarantine with its row.
 
 use crate::connectors::{Fidelity, LogicalType, Unit};
 
@@ -54,6 +54,9 @@ pub struct Verdict {
 /// Values that do not fit are set aside; those that do are the same.
 const SET_ASIDE: &str = "values that do not fit go to quarantine";
 
+/// Decimals of fewer places: the one cast besides floats that rounds.
+const ROUNDED: &str = "rounded to the places that the type has; values that do not fit go to quarantine";
+
 /// What a cast from one type to another does; `None` when there is no such cast.
 pub fn verdict(from: &LogicalType, to: &LogicalType) -> Option<Verdict> {
     use LogicalType as L;
@@ -65,11 +68,12 @@ pub fn verdict(from: &LogicalType, to: &LogicalType) -> Option<Verdict> {
         (L::Binary, L::Text) => None,
         (_, L::Text) => says(Fidelity::Lossless, Some("written as text")),
         (L::Text | L::Enum | L::Other, L::Binary) => says(Fidelity::Lossless, Some("the text's UTF-8 bytes")),
+        (L::Text | L::Enum | L::Other, L::Decimal { .. }) => says(Fidelity::Lossy, Some(ROUNDED)),
         (L::Text | L::Enum | L::Other, _) => says(Fidelity::Lossless, Some(SET_ASIDE)),
         (L::Array | L::Interval, L::Json) => None,
         (L::Boolean, to) if whole(to).is_some() => says(Fidelity::Lossless, Some("false is 0, true is 1")),
         (from, L::Boolean) if whole(from).is_some() => {
-            says(Fidelity::Lossless, Some("0 is false, 1 is true; others go to quarantine"))
+            says(Fidelity::Lossy, Some("0 is false, any other number is true"))
         }
         (from, L::Float32 | L::Float64) if from.is_number() => {
             if exact_in_float(from, to) {
@@ -79,7 +83,13 @@ pub fn verdict(from: &LogicalType, to: &LogicalType) -> Option<Verdict> {
             }
         }
         (from, to) if from.is_number() && (whole(to).is_some() || matches!(to, L::Decimal { .. })) => {
-            if widens(from, to) { says(Fidelity::Lossless, None) } else { says(Fidelity::Lossless, Some(SET_ASIDE)) }
+            if widens(from, to) {
+                says(Fidelity::Lossless, None)
+            } else if rounds(from, to) {
+                says(Fidelity::Lossy, Some(ROUNDED))
+            } else {
+                says(Fidelity::Lossless, Some(SET_ASIDE))
+            }
         }
         (L::Timestamp { .. }, L::Date) => says(Fidelity::Lossy, Some("the time of day is dropped")),
         (L::Date, L::Timestamp { .. }) => says(Fidelity::Lossless, Some("at midnight")),
@@ -117,6 +127,16 @@ fn exact_in_float(from: &LogicalType, to: &LogicalType) -> bool {
     match (whole(from), from) {
         (Some((_, width)), _) => width <= bits,
         (None, LogicalType::Float32) => true,
+        _ => false,
+    }
+}
+
+/// Whether a number may have more places than the decimal type keeps.
+fn rounds(from: &LogicalType, to: &LogicalType) -> bool {
+    let LogicalType::Decimal { scale, .. } = to else { return false };
+    match from {
+        LogicalType::Decimal { scale: from, .. } => from > scale,
+        LogicalType::Float32 | LogicalType::Float64 | LogicalType::Numeric => true,
         _ => false,
     }
 }
@@ -178,6 +198,10 @@ mod tests {
         assert_eq!(verdict(&LogicalType::Int64, &LogicalType::Int32).unwrap().note, Some(SET_ASIDE));
         assert_eq!(verdict(&decimal(12, 2), &decimal(18, 4)).unwrap().note, None);
         assert_eq!(verdict(&decimal(12, 2), &decimal(12, 4)).unwrap().note, Some(SET_ASIDE));
+        assert_eq!(verdict(&decimal(12, 4), &decimal(12, 2)).unwrap().note, Some(ROUNDED));
+        assert_eq!(fidelity(&LogicalType::Float64, &decimal(12, 2)), Some(Fidelity::Lossy));
+        assert_eq!(fidelity(&LogicalType::Float64, &LogicalType::Int64), Some(Fidelity::Lossless));
+        assert_eq!(fidelity(&LogicalType::Int32, &LogicalType::Boolean), Some(Fidelity::Lossy));
         assert_eq!(fidelity(&LogicalType::Int64, &LogicalType::Float64), Some(Fidelity::Lossy));
         assert_eq!(fidelity(&LogicalType::Int32, &LogicalType::Float64), Some(Fidelity::Lossless));
         assert_eq!(fidelity(&timestamp(true), &LogicalType::Date), Some(Fidelity::Lossy));

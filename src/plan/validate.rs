@@ -87,7 +87,9 @@ async fn streams(
 ) -> Vec<Option<Outcome>> {
     let now = workspace.clock.now();
     let scheduled = spec.schedule.is_some();
-    let mut work: Vec<futures::future::BoxFuture<'_, (Findings, Option<Outcome>)>> = Vec::new();
+    // Boxed, for the futures of a stream are large; in a loop, for a closure over borrowed streams would cost the whole
+    // future its `Send`.
+    let mut work: Vec<futures::future::BoxFuture<'_, _>> = Vec::with_capacity(spec.streams.len());
     for (index, stream) in spec.streams.iter().enumerate() {
         let repeated = spec.streams.iter().take(index).any(|before| before.stream == stream.stream);
         let around = stream::Around { origin, goal, now, scheduled };

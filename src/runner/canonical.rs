@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::connectors::LogicalType;
 use crate::connectors::decimal::Decimal;
+use crate::connectors::spelling::spell;
 
 /// 128 bits of SHA-256: rows come from foreign systems, and two rows with one hash would be one row.
 pub(super) fn hash(bytes: &[u8]) -> u128 {
@@ -68,7 +69,7 @@ pub(super) fn append(array: Option<&dyn Array>, logical: &LogicalType, row: usiz
         DataType::Timestamp(unit, _) => moment(out, array, *unit, row),
         // The contract has no other types; whatever it is, its text tells values apart.
         _ => {
-            let shown = arrow::util::display::array_value_to_string(array, row).unwrap_or_default();
+            let shown = spell(array, row).unwrap_or_default();
             put(out, 9, shown.as_bytes());
         }
     }

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use super::failure::Failure;
 use crate::connectors::decimal::{Decimal, is_numeric_text};
+use crate::connectors::spelling::spell;
 use crate::connectors::{ErrorKind, LogicalType, Unit, moment};
 
 const SECONDS_OF_DAY: i64 = 86_400;
@@ -43,7 +44,10 @@ pub(super) fn cast(array: &ArrayRef, from: &LogicalType, to: &LogicalType) -> Re
         return Ok(Cast { array: Arc::clone(array), unfit: Vec::new() });
     }
     let done = match (from, to) {
-        (L::Timestamp { .. } | L::Date | L::Time, L::Text) => Cast::of(array, moments_as_text(array, from)),
+        (L::Timestamp { .. } | L::Date | L::Time, L::Text) => {
+            let texts: StringArray = (0..array.len()).map(|row| spell(array, row)).collect();
+            Cast::of(array, Arc::new(texts))
+        }
         (L::Timestamp { .. } | L::Date, L::Timestamp { .. } | L::Date) => {
             Cast::of(array, ticks(to, (0..array.len()).map(|row| rescale(tick(array, row)?, from, to))))
         }
@@ -101,18 +105,6 @@ fn text(values: &StringArray, from: &LogicalType, to: &LogicalType) -> Result<Op
 
 fn is_integer(logical: &LogicalType) -> bool {
     logical.arrow().is_integer()
-}
-
-fn moments_as_text(array: &ArrayRef, from: &LogicalType) -> ArrayRef {
-    let spell = |row: usize| {
-        let tick = tick(array, row)?;
-        match from {
-            LogicalType::Timestamp { unit, zoned } => moment::timestamp_text(tick, *unit, *zoned),
-            LogicalType::Date => moment::date_text(i32::try_from(tick).ok()?),
-            _ => moment::time_text(tick),
-        }
-    };
-    Arc::new((0..array.len()).map(spell).collect::<StringArray>())
 }
 
 /// A date's days, or a time's or timestamp's ticks.
@@ -252,7 +244,7 @@ mod tests {
                 } else if cast.array.is_null(row) {
                     "null".to_owned()
                 } else {
-                    arrow::util::display::array_value_to_string(&cast.array, row).unwrap()
+                    spell(&cast.array, row).unwrap()
                 }
             })
             .collect()
@@ -279,7 +271,7 @@ mod tests {
             &[Some("2026-02-28T10:00:00+02:00"), Some("yesterday"), Some("2026-02-28 10:00:00.1234567")],
             &at,
         );
-        assert_eq!(moments, ["2026-02-28T08:00:00Z", "unfit", "unfit"]);
+        assert_eq!(moments, ["2026-02-28 08:00:00.000000+00:00", "unfit", "unfit"]);
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Mapper {
         for (index, column) in &self.columns {
             let array = source_array(&records, *index, &column.source)?;
             let array = match column.mask {
-                Some(how) => mask(array, how, &self.mask_key)?,
+                Some(how) => mask(array, how, &self.mask_key),
                 None => Arc::clone(array),
             };
             let from = masked(&column.source.data_type.logical, column.mask);

@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray as _, BinaryArray, StringArray, new_null_array};
-use arrow::datatypes::DataType;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::array::{Array, ArrayRef, AsArray as _, StringArray, new_null_array};
 
-use super::failure::Failure;
-use crate::connectors::{ErrorKind, LogicalType};
+use crate::connectors::LogicalType;
+use crate::connectors::spelling::spell;
 use crate::plan::spec::MaskSpec;
 use crate::workspace::keys::SigningKey;
 
 const REDACTED: &str = "[redacted]";
 
 /// Masks a column. Everything but [`MaskSpec::Null`] is text afterwards.
-pub(super) fn mask(array: &ArrayRef, how: MaskSpec, key: &SigningKey) -> Result<ArrayRef, Failure> {
+pub(super) fn mask(array: &ArrayRef, how: MaskSpec, key: &SigningKey) -> ArrayRef {
     match how {
-        MaskSpec::Null => Ok(new_null_array(array.data_type(), array.len())),
+        MaskSpec::Null => new_null_array(array.data_type(), array.len()),
         MaskSpec::Redact => texts(array, |_| REDACTED.to_owned()),
         MaskSpec::Hash => texts(array, |text| key.sign(text.as_bytes())),
         MaskSpec::Partial => texts(array, partial),
@@ -42,24 +40,14 @@ fn partial(text: &str) -> String {
 }
 
 /// Turns each value into a text by its own text form.
-fn texts(array: &ArrayRef, form: impl Fn(&str) -> String) -> Result<ArrayRef, Failure> {
+fn texts(array: &ArrayRef, form: impl Fn(&str) -> String) -> ArrayRef {
     if let Some(strings) = array.as_string_opt::<i32>() {
-        return Ok(Arc::new(strings.iter().map(|text| text.map(&form)).collect::<StringArray>()));
+        return Arc::new(strings.iter().map(|text| text.map(&form)).collect::<StringArray>());
     }
-    if *array.data_type() == DataType::Binary {
-        let values: &BinaryArray = array.as_binary();
-        return Ok(Arc::new(values.iter().map(|bytes| bytes.map(|b| form(&hex::encode(b)))).collect::<StringArray>()));
-    }
-    let options = FormatOptions::default().with_display_error(true);
-    let formatter = ArrayFormatter::try_new(array.as_ref(), &options).map_err(|error| {
-        let mut failure = Failure::new(ErrorKind::Bug, "A column of this type cannot be masked.");
-        failure.error = failure.error.because(error);
-        failure
-    })?;
     let masked = (0..array.len())
-        .map(|row| array.is_valid(row).then(|| form(&formatter.value(row).to_string())))
+        .map(|row| array.is_valid(row).then(|| form(&spell(array, row).unwrap_or_default())))
         .collect::<StringArray>();
-    Ok(Arc::new(masked))
+    Arc::new(masked)
 }
 
 #[cfg(test)]
@@ -69,7 +57,7 @@ mod tests {
     use super::*;
 
     fn masked_texts(array: ArrayRef, how: MaskSpec) -> Vec<Option<String>> {
-        let masked = mask(&array, how, &SigningKey::new([7; 32])).unwrap();
+        let masked = mask(&array, how, &SigningKey::new([7; 32]));
         masked.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
     }
 
@@ -89,6 +77,12 @@ mod tests {
         let masked = masked_texts(Arc::new(names), MaskSpec::Partial);
         let expected = [Some("Z**"), Some("*"), Some(""), Some("日**"), None];
         assert_eq!(masked.iter().map(Option::as_deref).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn an_instant_can_be_masked() {
+        let at = arrow::array::TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC");
+        assert_eq!(masked_texts(Arc::new(at), MaskSpec::Partial)[0].as_deref().unwrap().chars().next(), Some('1'));
     }
 
     #[test]

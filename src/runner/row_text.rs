@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, BinaryArray, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
-use arrow::util::display::array_value_to_string;
 use serde_json::{Map, Value};
 
 use super::cast::cast;
 use super::failure::Failure;
 use crate::connectors::schema::arrow_schema;
+use crate::connectors::spelling::spell;
 use crate::connectors::{Column, ErrorKind, LogicalType, OUR_PREFIX, RejectedRow};
 
 /// A longer row is not kept: it would not fit a store that is not made for it.
@@ -24,8 +24,7 @@ pub(super) fn encode(columns: &[(&str, &ArrayRef)], row: usize) -> Option<String
         } else {
             match array.data_type() {
                 DataType::Boolean => Value::Bool(array.as_boolean().value(row)),
-                DataType::Binary => Value::String(format!("\\x{}", hex::encode(array.as_binary::<i32>().value(row)))),
-                _ => Value::String(array_value_to_string(array, row).ok()?),
+                _ => Value::String(spell(array, row)?),
             }
         };
         object.insert((*name).to_owned(), value);

@@ -202,6 +202,15 @@ pub async fn abandoned(db: impl AnyExecutor<'_>, workspace: &str, now: &str) -> 
     rows.iter().map(read).collect()
 }
 
+/// How many runs stand in each phase.
+pub async fn count_by_phase(db: impl AnyExecutor<'_>, workspace: &str) -> sqlx::Result<Vec<(String, i64)>> {
+    let rows = sqlx::query("select phase, count(*) from runs where workspace = $1 group by phase order by phase")
+        .bind(workspace)
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(|row: &Row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
 fn read(row: &Row) -> sqlx::Result<RunRow> {
     Ok(RunRow {
         id: row.try_get(0)?,

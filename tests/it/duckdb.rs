@@ -108,7 +108,7 @@ impl SourceHarness for Harness {
     }
 
     async fn at_rest(&self) -> anyhow::Result<bool> {
-        Ok(!towpath::connectors::duckdb::is_open(&self.path()))
+        Ok(!towpath::connectors::duckdb::is_used(&self.path()))
     }
 }
 

@@ -1,10 +1,13 @@
 //! The PostgreSQL connector against a real server. Each test has a database of its own.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod contract;
 mod incremental;
 mod proxy;
 mod reading;
 mod replacing;
 mod roundtrip;
+mod signing_in;
 mod types;
 mod writing;
 

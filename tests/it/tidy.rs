@@ -9,7 +9,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("plan", &["catalog", "connectors", "events", "store", "workspace"]),
     ("runner", &["plan", "connectors", "events", "store", "workspace"]),
     ("schedule", &["runner", "plan", "events", "store", "workspace"]),
-    ("workspace", &["catalog", "connectors", "store"]),
+    // A workspace and plans are made of each other: rotation reads sealed confirmations, settings are checked like plans.
+    ("workspace", &["catalog", "connectors", "plan", "store"]),
     ("catalog", &["connectors"]),
     ("connectors", &[]),
     ("events", &["store"]),

@@ -8,8 +8,9 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
-    ArrowPrimitiveType, ArrowTimestampType, DataType, Date32Type, Decimal128Type, Decimal256Type, Time64MicrosecondType,
-    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    ArrowPrimitiveType, ArrowTimestampType, DataType, Date32Type, Decimal128Type, Decimal256Type,
+    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
 };
 use arrow::error::ArrowError;
 
@@ -39,11 +40,7 @@ pub(super) fn carrier(logical: &LogicalType, target_type: &str) -> String {
     }
 }
 
-pub(super) fn outbound(
-    array: &ArrayRef,
-    logical: &LogicalType,
-    target_type: &str,
-) -> Result<Outbound, ConnectorError> {
+pub(super) fn outbound(array: &ArrayRef, logical: &LogicalType, target_type: &str) -> Result<Outbound, ConnectorError> {
     if *array.data_type() != logical.arrow() {
         let message = format!("A batch brings {} where {} is due.", array.data_type(), logical.arrow());
         return Err(ConnectorError::new(ErrorKind::Bug, message));

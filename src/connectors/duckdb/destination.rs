@@ -11,8 +11,8 @@ use super::read::{Selection, Stop, stream};
 use super::writer::DuckDbWriter;
 use super::{Config, DEFAULT_SCHEMA, blocking, failure, literal, quoted, spelling};
 use crate::connectors::{
-    Batch, Checked, Column, ColumnType, ConnectorError, Destination, DestinationAbilities, End, ErrorKind, Folding, Item,
-    ItemStream, Landing, RUN_ID_COLUMN, TargetName, TargetState, WriteRequest, Writer,
+    Batch, Checked, Column, ColumnType, ConnectorError, Destination, DestinationAbilities, End, ErrorKind, Folding,
+    Item, ItemStream, Landing, RUN_ID_COLUMN, TargetName, TargetState, WriteRequest, Writer,
 };
 use crate::tasks;
 

@@ -20,7 +20,8 @@ pub(super) fn opening(path: &Path, error: Error) -> ConnectorError {
         ConnectorError::new(ErrorKind::Unreachable, format!("`{shown}` is open in another program{by}."))
             .advise("DuckDB lets one program at a time write to a file. Close the other program, then retry.")
     } else if has("not a valid DuckDB database file") {
-        ConnectorError::new(ErrorKind::BadData, format!("`{shown}` is not a DuckDB database.")).advise("Check the path.")
+        ConnectorError::new(ErrorKind::BadData, format!("`{shown}` is not a DuckDB database."))
+            .advise("Check the path.")
     } else if has("with version number") || has("newer version") || has("older version") {
         ConnectorError::new(ErrorKind::BadData, format!("`{shown}` was written by another version of DuckDB."))
             .advise("Export it with the version that wrote it (`EXPORT DATABASE`), and import it with this one.")

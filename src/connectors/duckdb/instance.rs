@@ -1,23 +1,33 @@
 //! One open database per file and process. DuckDB locks its file against other processes and must not open it twice in
-//! one, so sources, destinations and probes share an instance; it is closed when the last of them is done with it.
+//! one, so sources, destinations and probes share an instance; it is closed a moment after the last of them is done
+//! with it, so that other programs get their turn and a row of questions does not open it each time.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use duckdb::{AccessMode, Connection};
 
 use super::{Config, failure};
 use crate::connectors::{ConnectorError, ErrorKind};
+use crate::tasks;
 
 /// Used where a connection says nothing.
 const MEMORY_LIMIT: &str = "1GB";
+
+/// How long a file stays open after its last use.
+const LINGER: Duration = Duration::from_millis(500);
 
 static OPEN: LazyLock<Mutex<HashMap<PathBuf, Entry>>> = LazyLock::new(Mutex::default);
 
 struct Entry {
     root: Connection,
     leases: usize,
+    /// Grows with each lease, so that a closing that was planned before sees that it is out of date.
+    taken: u64,
+    /// Which file it was when it was opened; the path may name another by now.
+    identity: Option<(u64, u64)>,
     writable: bool,
     writing: Arc<Mutex<()>>,
 }
@@ -39,14 +49,20 @@ impl Lease {
     pub(super) fn take(config: &Config, create: bool) -> Result<Self, ConnectorError> {
         let path = canonical(&config.path, create)?;
         let mut open = open_databases();
+        if open.get(&path).is_some_and(|entry| entry.leases == 0 && entry.identity != identity(&path)) {
+            drop(open.remove(&path));
+        }
         if !open.contains_key(&path) {
             let (root, writable) = open_file(&path)?;
-            open.insert(path.clone(), Entry { root, leases: 0, writable, writing: Arc::default() });
+            let identity = identity(&path);
+            let entry = Entry { root, leases: 0, taken: 0, identity, writable, writing: Arc::default() };
+            open.insert(path.clone(), entry);
         }
         let Some(entry) = open.get_mut(&path) else {
             return Err(ConnectorError::new(ErrorKind::Bug, "A DuckDB file was closed while it was opened."));
         };
         entry.leases += 1;
+        entry.taken += 1;
         let lease = Self { path, writable: entry.writable, writing: Arc::clone(&entry.writing) };
         // From here on a failure gives the lease back, which takes the lock itself.
         let settings = settings(config);
@@ -86,16 +102,47 @@ impl Drop for Lease {
         let mut open = open_databases();
         let Some(entry) = open.get_mut(&self.path) else { return };
         entry.leases = entry.leases.saturating_sub(1);
-        if entry.leases == 0 {
-            // Closes, and checkpoints, before the lock is given up.
-            drop(open.remove(&self.path));
+        if entry.leases > 0 {
+            return;
         }
+        let (path, taken) = (std::mem::take(&mut self.path), entry.taken);
+        if tokio::runtime::Handle::try_current().is_err() {
+            drop(open.remove(&path));
+            return;
+        }
+        drop(open);
+        tasks::spawn("duckdb linger", async move {
+            tokio::time::sleep(LINGER).await;
+            tasks::spawn_blocking("duckdb close", move || {
+                let mut open = open_databases();
+                if open.get(&path).is_some_and(|entry| entry.leases == 0 && entry.taken == taken) {
+                    // Closes, and checkpoints, before the lock is given up.
+                    drop(open.remove(&path));
+                }
+            });
+        });
     }
 }
 
-/// Whether a lease on the file is out.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    path.metadata().ok().map(|file| (file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|_| (0, 0))
+}
+
+/// Whether the file is open, with a lease out or not.
 pub(super) fn is_open(path: &Path) -> bool {
     canonical(path, true).is_ok_and(|path| open_databases().contains_key(&path))
+}
+
+/// Whether a lease on the file is out.
+pub(super) fn is_used(path: &Path) -> bool {
+    canonical(path, true).is_ok_and(|path| open_databases().get(&path).is_some_and(|entry| entry.leases > 0))
 }
 
 fn canonical(path: &Path, create: bool) -> Result<PathBuf, ConnectorError> {
@@ -111,9 +158,9 @@ fn canonical(path: &Path, create: bool) -> Result<PathBuf, ConnectorError> {
     };
     let missing = || ConnectorError::new(ErrorKind::NotFound, format!("There is no folder `{}`.", folder.display()));
     let folder = folder.canonicalize().map_err(|error| missing().because(error))?;
-    let name = path.file_name().ok_or_else(|| {
-        ConnectorError::new(ErrorKind::Config, format!("`{}` names no file.", path.display()))
-    })?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| ConnectorError::new(ErrorKind::Config, format!("`{}` names no file.", path.display())))?;
     Ok(folder.join(name))
 }
 

@@ -38,8 +38,11 @@ pub(super) fn apply(
     };
     let names = places.iter().map(|place| quoted(&place.standing)).collect::<Vec<_>>().join(", ");
     let values = places.iter().map(|place| format!("s.{}", quoted(&place.standing))).collect::<Vec<_>>().join(", ");
-    let cells =
-        places.iter().map(|place| format!("{} as {}", place.stored(), quoted(&place.standing))).collect::<Vec<_>>().join(", ");
+    let cells = places
+        .iter()
+        .map(|place| format!("{} as {}", place.stored(), quoted(&place.standing)))
+        .collect::<Vec<_>>()
+        .join(", ");
     // By log position where there is one, otherwise by arrival.
     let newest = |of: &str, deleted: bool| {
         format!(

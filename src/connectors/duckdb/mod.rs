@@ -107,7 +107,12 @@ pub fn with_native<T>(path: &Path, work: impl FnOnce(&::duckdb::Connection) -> T
     Ok(work(&connection))
 }
 
-/// Whether somebody in this process has the file open.
+/// Whether this process has the file open, used or about to be closed.
 pub fn is_open(path: &Path) -> bool {
     instance::is_open(path)
+}
+
+/// Whether somebody in this process uses the file: a read under way, an open writer.
+pub fn is_used(path: &Path) -> bool {
+    instance::is_used(path)
 }

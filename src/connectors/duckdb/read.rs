@@ -6,7 +6,8 @@ use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch, RecordBatchOption
 use arrow::compute::concat_batches;
 use arrow::datatypes::{
     DataType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, SchemaRef, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 use arrow::error::ArrowError;
 use duckdb::Connection;
@@ -284,7 +285,8 @@ impl Reading<'_> {
             stream(connection, &name, &self.select(&selection, &null, ""), &selection, self.limits, |records| {
                 if nulls == NullCursor::Error {
                     let message = format!("`{name}` has rows in which the cursor `{}` is NULL.", column.name);
-                    let advice = "Choose another cursor, or say in the plan whether such rows are included or excluded.";
+                    let advice =
+                        "Choose another cursor, or say in the plan whether such rows are included or excluded.";
                     return Err(Stop::Failed(ConnectorError::new(ErrorKind::BadData, message).advise(advice)));
                 }
                 rows += u64::try_from(records.num_rows()).unwrap_or_default();
@@ -332,12 +334,14 @@ impl Reading<'_> {
 /// The value less the lookback: seconds of a moment, whole days of a date (rounded up), units of an integer.
 fn earlier(value: &Literal, logical: &LogicalType, lookback: Duration) -> Result<Literal, ConnectorError> {
     let seconds = i64::try_from(lookback.as_secs()).unwrap_or(i64::MAX);
-    let bad = || ConnectorError::new(ErrorKind::Config, "A lookback needs a date, a timestamp or an integer as cursor.");
+    let bad =
+        || ConnectorError::new(ErrorKind::Config, "A lookback needs a date, a timestamp or an integer as cursor.");
     Ok(match (value, logical) {
         (_, _) if seconds == 0 => value.clone(),
         (Literal::Date(text), LogicalType::Date) => {
             let days = moment::parse_date(text).ok_or_else(bad)?;
-            let back = i32::try_from(seconds.div_euclid(86_400) + i64::from(seconds.rem_euclid(86_400) > 0)).unwrap_or(i32::MAX);
+            let back = i32::try_from(seconds.div_euclid(86_400) + i64::from(seconds.rem_euclid(86_400) > 0))
+                .unwrap_or(i32::MAX);
             Literal::Date(moment::date_text(days.saturating_sub(back)).unwrap_or_else(|| "0000-01-01".to_owned()))
         }
         (Literal::Timestamp(text), LogicalType::Timestamp { unit, zoned }) => {
@@ -388,7 +392,9 @@ fn mark(array: &ArrayRef, row: usize, logical: &LogicalType) -> Option<Literal> 
         DataType::Timestamp(..) => {
             let LogicalType::Timestamp { unit, zoned } = logical else { return None };
             let ticks = match array.data_type() {
-                DataType::Timestamp(arrow::datatypes::TimeUnit::Second, _) => array.as_primitive::<TimestampSecondType>().value(row),
+                DataType::Timestamp(arrow::datatypes::TimeUnit::Second, _) => {
+                    array.as_primitive::<TimestampSecondType>().value(row)
+                }
                 DataType::Timestamp(arrow::datatypes::TimeUnit::Millisecond, _) => {
                     array.as_primitive::<TimestampMillisecondType>().value(row)
                 }

@@ -26,7 +26,8 @@ pub(super) fn render(filter: &Filter, table: &Table) -> Result<String, Connector
         }
         Filter::In { column, values, negated } => {
             let column = table.column(column)?;
-            let any = values.iter().map(|value| compare(column, Comparison::Equal, value)).collect::<Result<Vec<_>, _>>()?;
+            let any =
+                values.iter().map(|value| compare(column, Comparison::Equal, value)).collect::<Result<Vec<_>, _>>()?;
             negate(joined(&any, " or ", "false"), *negated)
         }
         Filter::Between { column, low, high, negated } => {
@@ -121,7 +122,9 @@ pub(super) fn compare(column: &Column, op: Comparison, value: &Literal) -> Resul
         (_, Comparison::NotEqual) => always,
         (_, Comparison::DistinctFrom) => "true".to_owned(),
         (_, Comparison::NotDistinctFrom) => "false".to_owned(),
-        (Place::Above(right), Comparison::Less | Comparison::LessOrEqual) => infix(&left, Comparison::LessOrEqual, &right),
+        (Place::Above(right), Comparison::Less | Comparison::LessOrEqual) => {
+            infix(&left, Comparison::LessOrEqual, &right)
+        }
         (Place::Above(right), _) => infix(&left, Comparison::Greater, &right),
         (Place::BeyondAll, Comparison::Less | Comparison::LessOrEqual) => always,
         (Place::BelowAll, Comparison::Greater | Comparison::GreaterOrEqual) => always,

@@ -203,10 +203,42 @@ pub(super) fn is_known(spelled: &str) -> bool {
         }
     }
     const WORDS: [&str; 36] = [
-        "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
-        "UHUGEINT", "BIGNUM", "VARINT", "FLOAT", "DOUBLE", "DECIMAL", "VARCHAR", "BLOB", "BIT", "UUID", "JSON", "DATE", "TIME",
-        "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "WITH", "ZONE", "INTERVAL", "ENUM", "STRUCT", "MAP",
-        "UNION", "TIME_NS", "TIMETZ",
+        "BOOLEAN",
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "HUGEINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+        "UHUGEINT",
+        "BIGNUM",
+        "VARINT",
+        "FLOAT",
+        "DOUBLE",
+        "DECIMAL",
+        "VARCHAR",
+        "BLOB",
+        "BIT",
+        "UUID",
+        "JSON",
+        "DATE",
+        "TIME",
+        "TIMESTAMP",
+        "TIMESTAMP_S",
+        "TIMESTAMP_MS",
+        "TIMESTAMP_NS",
+        "WITH",
+        "ZONE",
+        "INTERVAL",
+        "ENUM",
+        "STRUCT",
+        "MAP",
+        "UNION",
+        "TIME_NS",
+        "TIMETZ",
     ];
     let bare = outside_quotes(spelled);
     let head = bare.split(['(', '[']).next().unwrap_or_default();
@@ -246,7 +278,17 @@ mod tests {
         ] {
             assert!(is_known(known), "{known}");
         }
-        for other in ["", "mood", "INTEGER; drop table t", "INTEGER DEFAULT 1", "INTEGER) --", "INTEGER, b INTEGER", "ENUM('a'", "INTEGER PRIMARY KEY", "INTEGER)("] {
+        for other in [
+            "",
+            "mood",
+            "INTEGER; drop table t",
+            "INTEGER DEFAULT 1",
+            "INTEGER) --",
+            "INTEGER, b INTEGER",
+            "ENUM('a'",
+            "INTEGER PRIMARY KEY",
+            "INTEGER)(",
+        ] {
             assert!(!is_known(other), "{other}");
         }
     }

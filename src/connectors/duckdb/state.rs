@@ -48,7 +48,8 @@ pub(super) fn load(connection: &Connection, state_key: &str) -> Result<Option<Ke
         .map_err(failure::of(TABLE))?;
     let Some((mut kept, checkpoint)) = found else { return Ok(None) };
     kept.committed.checkpoint = checkpoint.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| {
-        ConnectorError::new(ErrorKind::BadData, format!("`{TABLE}` holds a checkpoint that is not JSON.")).because(error)
+        ConnectorError::new(ErrorKind::BadData, format!("`{TABLE}` holds a checkpoint that is not JSON."))
+            .because(error)
     })?;
     Ok(Some(kept))
 }

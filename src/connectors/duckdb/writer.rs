@@ -109,9 +109,7 @@ impl DuckDbWriter {
                     name: column.column.name.clone(),
                     standing: standing.map_or(&column.column.name, |standing| &standing.name).clone(),
                     cell: format!("c{index}"),
-                    target_type: standing
-                        .map_or(&column.target_type, |standing| &standing.data_type.spelled)
-                        .clone(),
+                    target_type: standing.map_or(&column.target_type, |standing| &standing.data_type.spelled).clone(),
                     logical: column.column.data_type.logical.clone(),
                 }
             })
@@ -127,7 +125,8 @@ impl DuckDbWriter {
     ) -> Result<T, ConnectorError> {
         let held = Arc::clone(&self.held);
         blocking("duckdb write", move || {
-            let mut held = held.lock().map_err(|_| ConnectorError::new(ErrorKind::Bug, "A DuckDB writer broke down."))?;
+            let mut held =
+                held.lock().map_err(|_| ConnectorError::new(ErrorKind::Bug, "A DuckDB writer broke down."))?;
             work(&mut held)
         })
         .await
@@ -177,10 +176,7 @@ fn execute(connection: &Connection, table: &str, sql: &str) -> Result<(), Connec
 }
 
 /// Makes what is missing and clears what a broken-off replace left. Answers what is still kept, and the target.
-fn prepare(
-    connection: &Connection,
-    request: &WriteRequest,
-) -> Result<(Option<Kept>, Option<Table>), ConnectorError> {
+fn prepare(connection: &Connection, request: &WriteRequest) -> Result<(Option<Kept>, Option<Table>), ConnectorError> {
     let name = &request.target.name;
     state::ensure_table(connection)?;
     if let Some(schema) = &request.target.namespace {
@@ -257,7 +253,9 @@ impl Held {
             }
         };
         let (key, ignore_deletes, marked) = match &self.request.mode {
-            WriteMode::Merge { key, deletes } => (key.as_slice(), *deletes == Deletes::Ignore, *deletes == Deletes::Soft),
+            WriteMode::Merge { key, deletes } => {
+                (key.as_slice(), *deletes == Deletes::Ignore, *deletes == Deletes::Soft)
+            }
             WriteMode::Replace | WriteMode::Append => (&[][..], false, false),
         };
         let deleted: Vec<bool> = (0..rows)
@@ -289,8 +287,11 @@ impl Held {
             .zip(&deleted)
             .map(|(refused, deleted)| Some(refused.is_none() && !(ignore_deletes && *deleted)))
             .collect();
-        let fields: Vec<Field> =
-            arrays.iter().enumerate().map(|(index, array)| Field::new(format!("f{index}"), array.data_type().clone(), true)).collect();
+        let fields: Vec<Field> = arrays
+            .iter()
+            .enumerate()
+            .map(|(index, array)| Field::new(format!("f{index}"), array.data_type().clone(), true))
+            .collect();
         let staged = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(broken)?;
         let first = self.sequence;
         self.append(&filter_record_batch(&staged, &kept).map_err(broken)?)?;
@@ -317,7 +318,9 @@ impl Held {
     fn head(&self, batch: &Batch, rows: usize, deleted: &[bool]) -> Vec<ArrayRef> {
         let numbers: Int64Array = (1..).take(rows).map(|row: i64| Some(self.sequence + row)).collect();
         let positions: BinaryArray = (0..rows)
-            .map(|row| batch.changes.as_ref().and_then(|changes| changes.get(row)).map(|change| change.position.as_ref()))
+            .map(|row| {
+                batch.changes.as_ref().and_then(|changes| changes.get(row)).map(|change| change.position.as_ref())
+            })
             .collect();
         vec![Arc::new(numbers), Arc::new(BooleanArray::from(deleted.to_vec())), Arc::new(positions)]
     }
@@ -343,7 +346,8 @@ impl Held {
                 let delete = format!("delete from temp.stage where seq = {sequence}");
                 execute(&self.connection, &self.request.target.name, &delete)?;
                 let row = usize::try_from(sequence - first - 1).unwrap_or_default();
-                let reason = format!("`{}` holds a value that `{}` does not hold as it is.", place.name, place.target_type);
+                let reason =
+                    format!("`{}` holds a value that `{}` does not hold as it is.", place.name, place.target_type);
                 found.push((row, "type_conversion_failed".to_owned(), reason));
             }
         }

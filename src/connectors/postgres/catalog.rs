@@ -146,10 +146,7 @@ pub(super) async fn columns(session: &Session, relation: &Relation) -> Result<Ve
 /// Every column, in the table's order.
 pub(super) async fn all_columns(session: &Session, relation: &Relation) -> Result<Vec<PgColumn>, ConnectorError> {
     let doing = || format!("Describing `{}` failed", relation.summary.stream);
-    // Before version 12 a table has no generated columns, nor the catalog a place to say so.
-    let query =
-        if session.version < 120_000 { COLUMNS.replace("a.attgenerated <> ''", "false") } else { COLUMNS.to_owned() };
-    let rows = session.query(&query, &[&relation.oid]).await.map_err(|error| failure(doing(), error))?;
+    let rows = session.query(COLUMNS, &[&relation.oid]).await.map_err(|error| failure(doing(), error))?;
     Ok(rows
         .iter()
         .map(|row| PgColumn {

@@ -38,6 +38,9 @@ pub(super) enum Purpose {
 /// Longest time that one question of a [`Purpose::Probe`] session may take.
 pub(super) const PROBE_SECONDS: u32 = 30;
 
+/// The oldest server whose catalog is understood.
+const OLDEST: u32 = 120_000;
+
 /// A signed-in connection. Dropping it closes the socket, whatever the server is doing; it notices within two seconds.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -85,7 +88,7 @@ impl Session {
             .keepalives_idle(Duration::from_secs(30))
             .keepalives_interval(Duration::from_secs(10))
             .keepalives_retries(3)
-            .tcp_user_timeout(Duration::from_secs(60))
+            .tcp_user_timeout(Duration::from_mins(1))
             .ssl_mode(match config.sslmode {
                 SslMode::Disable => tokio_postgres::config::SslMode::Disable,
                 SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,
@@ -105,6 +108,13 @@ impl Session {
         };
         let mut session = Self { client, driver, version: 0 };
         session.prepare_session(purpose).await.map_err(|error| failure("The session could not be set up", error))?;
+        if session.version < OLDEST {
+            return Err(ConnectorError::new(
+                ErrorKind::Unsupported,
+                format!("PostgreSQL at `{}:{}` is older than version 12.", config.host, config.port),
+            )
+            .advise("Upgrade the server, or read an export of it."));
+        }
         Ok(session)
     }
 
@@ -112,10 +122,9 @@ impl Session {
         self.client.batch_execute(SETTINGS).await?;
         let version = self.client.query_one("select current_setting('server_version_num')::int4", &[]).await?;
         self.version = u32::try_from(version.get::<_, i32>(0)).unwrap_or_default();
-        if self.version >= 140_000 {
-            // Without it, a server that sorts or scans notices a closed socket only when it next sends a row.
-            self.client.batch_execute("set client_connection_check_interval = 2000").await?;
-        }
+        // Without it, a server that sorts or scans notices a closed socket only when it next sends a row. Servers before
+        // version 14 do not know the setting, and some systems refuse it; neither matters.
+        let _ = self.client.batch_execute("set client_connection_check_interval = 2000").await;
         match purpose {
             Purpose::Probe => {
                 let bounds = format!(

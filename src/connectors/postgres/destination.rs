@@ -72,7 +72,7 @@ impl Destination for PostgresDestination {
             .query_one(
                 "select has_database_privilege(current_database(), 'create'), \
                  (select has_schema_privilege(oid, 'create') from pg_namespace where nspname = $1), \
-                 pg_is_in_recovery() or current_setting('transaction_read_only')::bool and pg_is_in_recovery()",
+                 pg_is_in_recovery()",
                 &[&namespace],
             )
             .await

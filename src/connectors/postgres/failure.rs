@@ -1,6 +1,8 @@
 //! From the server's and the driver's words to our kinds and sentences. The words themselves stay in the private cause:
 //! they can quote values.
 
+use std::fmt::Write as _;
+
 use tokio_postgres::error::SqlState;
 
 use super::Config;
@@ -119,10 +121,11 @@ fn of_state(state: &SqlState) -> (ErrorKind, &'static str) {
 
 /// Whether one row among many can be to blame, so that the others may be saved by writing it apart.
 pub(super) fn blames_rows(error: &tokio_postgres::Error) -> bool {
-    // 21000: one statement would touch a row twice, which happens when two keys differ only to us.
+    // 21000: one statement would touch a row twice, which happens when two keys differ only to us. 54000: a row or a key
+    // exceeds what a page holds.
     error.code().is_some_and(|state| {
         let code = state.code();
-        code.starts_with("22") || code.starts_with("23") || code == "21000"
+        code.starts_with("22") || code.starts_with("23") || code == "21000" || code == "54000"
     })
 }
 
@@ -134,6 +137,7 @@ pub(super) fn row_refusal(error: &tokio_postgres::Error) -> (&'static str, Strin
         "22021" | "22P05" => ("invalid_encoding", "a text does not fit the database's encoding"),
         "22007" | "22008" | "22009" => ("invalid_time", "a date or time is not one that PostgreSQL holds"),
         "22026" => ("wrong_length", "a bit string has another length than its column"),
+        "54000" => ("row_too_big", "it is wider than a page of the table or of an index"),
         "23502" => ("missing_value", "a column that must have a value has none"),
         "23503" => ("broken_reference", "it refers to a row that does not exist"),
         "23505" => ("duplicate_key", "another row has the same unique key"),
@@ -146,10 +150,10 @@ pub(super) fn row_refusal(error: &tokio_postgres::Error) -> (&'static str, Strin
     let constraint = detail.and_then(|error| error.constraint());
     let mut sentence = format!("The row was refused: {what}");
     if let Some(column) = column {
-        sentence.push_str(&format!(" (column `{column}`)"));
+        let _ = write!(sentence, " (column `{column}`)");
     }
     if let Some(constraint) = constraint {
-        sentence.push_str(&format!(" (constraint `{constraint}`)"));
+        let _ = write!(sentence, " (constraint `{constraint}`)");
     }
     sentence.push('.');
     (code, sentence)

@@ -102,10 +102,11 @@ pub(super) fn land(column: &ColumnType) -> Landing {
 fn timestamp(unit: Unit, zoned: bool) -> Landing {
     let spelled = if zoned { "timestamp with time zone" } else { "timestamp without time zone" };
     match unit {
-        // Such values are not rounded: the writer gives their rows back.
-        Unit::Nanosecond => {
-            lossless(spelled, "held in microseconds; rows with a finer value are put aside, not rounded")
-        }
+        Unit::Nanosecond => Landing {
+            target_type: spelled.to_owned(),
+            fidelity: Fidelity::Lossy,
+            note: Some("cut to microseconds".to_owned()),
+        },
         Unit::Second | Unit::Millisecond | Unit::Microsecond => exact(spelled),
     }
 }
@@ -140,9 +141,9 @@ pub(super) fn is_type_spelling(spelled: &str) -> bool {
             quoted = !quoted;
             return true;
         }
-        quoted || letter.is_alphanumeric() || matches!(letter, '_' | ' ' | '.' | ',' | '(' | ')' | '[' | ']')
+        quoted || letter.is_alphanumeric() || matches!(letter, '_' | ' ' | '.' | ',' | '(' | ')' | '[' | ']' | '-')
     });
-    plain && !quoted && !spelled.trim().is_empty() && !spelled.contains('\0')
+    plain && !quoted && !spelled.trim().is_empty() && !spelled.contains('\0') && !spelled.contains("--")
 }
 
 #[cfg(test)]
@@ -170,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_type_spelling_cannot_end_its_statement() {
-        for spelled in ["decimal(18,4)", "public.\"My;Type\"", "timestamp(3) with time zone", "int[]"] {
+        for spelled in ["decimal(18,4)", "numeric(3,-2)", "public.\"My;Type\"", "timestamp(3) with time zone", "int[]"]
+        {
             assert!(is_type_spelling(spelled), "{spelled}");
         }
         for spelled in ["int; drop table x", "int -- x", "int'", "", "\"a", "int /* x */"] {

@@ -95,8 +95,7 @@ pub(super) fn deleted_columns<'a>(lanes: &'a [Lane], key: &[String]) -> Vec<&'a 
 
 /// `vouched`: a unique index on exactly the key stands by, so that conflicts can be arbitrated by it.
 pub(super) fn statements(
-    table: &str,
-    stage: &str,
+    (table, stage): (&str, &str),
     lanes: &[Lane],
     key: &[String],
     deletes: Deletes,

@@ -125,18 +125,17 @@ async fn in_place(
     let table = qualified(namespace, &request.target.name);
     let types = table::resolve_types(session, &request.columns).await?;
     let mut committed = state::load(session, namespace, &request.state_key, Lock::Update).await?;
-    let relation = match catalog::find(session, namespace, &request.target.name).await? {
-        Some(relation) => relation,
-        None => {
-            if committed.take().is_some() {
-                state::forget(session, namespace, &request.state_key).await?;
-            }
-            session.batch_execute(&table::create(&table, &request.columns)).await.map_err(failed)?;
-            if let WriteMode::Merge { key, .. } = &request.mode {
-                session.batch_execute(&table::create_key(&table, &shown, key)).await.map_err(failed)?;
-            }
-            vanished_unless(catalog::find(session, namespace, &request.target.name).await?, &shown)?
+    let relation = if let Some(relation) = catalog::find(session, namespace, &request.target.name).await? {
+        relation
+    } else {
+        if committed.take().is_some() {
+            state::forget(session, namespace, &request.state_key).await?;
         }
+        session.batch_execute(&table::create(&table, &request.columns)).await.map_err(failed)?;
+        if let WriteMode::Merge { key, .. } = &request.mode {
+            session.batch_execute(&table::create_key(&table, &shown, key)).await.map_err(failed)?;
+        }
+        vanished_unless(catalog::find(session, namespace, &request.target.name).await?, &shown)?
     };
     if !matches!(relation.kind, 'r' | 'p' | 'f') {
         let message = format!("`{shown}` is a view, and rows cannot be loaded into it.");
@@ -153,7 +152,7 @@ async fn in_place(
         let vouched = unique.iter().any(|unique| {
             unique.columns.len() == key.len() && unique.columns.iter().all(|column| key.contains(column))
         });
-        merge = Some(merge::statements(&table, STAGE, &lanes, key, *deletes, vouched));
+        merge = Some(merge::statements((&table, STAGE), &lanes, key, *deletes, vouched));
     }
     let lanes = table::lanes(&shown, &request.columns, &types, &standing)?;
     let staged = merge.is_some() || lanes.iter().any(|lane| !lane.direct);

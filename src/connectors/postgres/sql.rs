@@ -59,8 +59,14 @@ impl Renderer<'_> {
                     Operand::Literal(_) => Ok(None),
                 };
                 let (left_type, right_type) = (meets(left)?, meets(right)?);
+                let ordered = matches!(
+                    op,
+                    Comparison::Less | Comparison::LessOrEqual | Comparison::Greater | Comparison::GreaterOrEqual
+                );
+                let collation =
+                    [left_type, right_type].iter().flatten().find_map(|meets| byte_order(meets)).filter(|_| ordered);
                 let left = self.operand(left, right_type)?;
-                let right = self.operand(right, left_type)?;
+                let right = format!("{}{}", self.operand(right, left_type)?, collation.unwrap_or_default());
                 let op = match op {
                     Comparison::Equal => "=",
                     Comparison::NotEqual => "<>",
@@ -92,7 +98,8 @@ impl Renderer<'_> {
                 let low = literal(low, Some(&column.data_type.logical))?;
                 let high = literal(high, Some(&column.data_type.logical))?;
                 let not = if *negated { "not " } else { "" };
-                let _ = write!(sql, "({} {not}between {low} and {high})", quote(&column.name));
+                let collation = byte_order(&column.data_type.logical).unwrap_or_default();
+                let _ = write!(sql, "({}{collation} {not}between {low} and {high})", quote(&column.name));
             }
             Filter::IsNull { column, negated } => {
                 // Not `is null`, which asks about the fields of a composite.
@@ -146,6 +153,11 @@ impl Renderer<'_> {
             Operand::Literal(value) => literal(value, meets),
         }
     }
+}
+
+/// Text is ordered by its bytes, as everywhere; a database's own collation would order it as its author chose.
+fn byte_order(logical: &LogicalType) -> Option<&'static str> {
+    matches!(logical, LogicalType::Text).then_some(" collate \"C\"")
 }
 
 /// A constant, typed where the column that it meets would otherwise be compared as another type.

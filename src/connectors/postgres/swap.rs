@@ -59,7 +59,7 @@ pub(super) async fn swap(
     let (held, referred): (bool, bool) = (row.get(0), row.get(1));
     if !held {
         session.batch_execute("savepoint towpath_swap").await.map_err(failed)?;
-        match exchange(session, &relation, &table, &staged, &rename, namespace).await {
+        match exchange(session, &relation, (&table, &staged), &rename).await {
             Ok(()) => return session.batch_execute("release savepoint towpath_swap").await.map_err(failed),
             Err(error) if error.code() == Some(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST) => {
                 session.batch_execute("rollback to savepoint towpath_swap").await.map_err(failed)?;
@@ -67,17 +67,15 @@ pub(super) async fn swap(
             Err(error) => return Err(failed(error)),
         }
     }
-    refill(session, &relation, &table, &staged, columns, referred).await
+    refill(session, &relation, (&table, &staged), columns, referred).await
 }
 
 /// The staging table takes the old one's name, and the old one goes.
 async fn exchange(
     session: &Session,
     relation: &Relation,
-    table: &str,
-    staged: &str,
+    (table, staged): (&str, &str),
     rename: &str,
-    namespace: &str,
 ) -> Result<(), tokio_postgres::Error> {
     for statement in inheritance(session, relation, staged).await? {
         session.batch_execute(&statement).await?;
@@ -90,7 +88,11 @@ async fn exchange(
     }
     for (index, shape) in indexes(session, table).await? {
         if let Some(name) = free.get_mut(&shape).and_then(Vec::pop) {
-            let rename = format!("alter index {} rename to {}", qualified(namespace, &index), quote(&name));
+            let rename = format!(
+                "alter index {} rename to {}",
+                qualified(relation.summary.namespace.as_deref().unwrap_or_default(), &index),
+                quote(&name)
+            );
             session.batch_execute(&rename).await?;
         }
     }
@@ -155,8 +157,7 @@ async fn indexes(session: &Session, table: &str) -> Result<Vec<(String, String)>
 async fn refill(
     session: &Session,
     relation: &Relation,
-    table: &str,
-    staged: &str,
+    (table, staged): (&str, &str),
     columns: &[TargetColumn],
     referred: bool,
 ) -> Result<(), ConnectorError> {

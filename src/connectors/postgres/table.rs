@@ -10,7 +10,9 @@ use super::failure::failure;
 use super::land::{is_type_spelling, land};
 use super::sql::{check_name, quote, quoted_list};
 use super::state::our_name;
-use crate::connectors::{ColumnType, ConnectorError, ErrorKind, LogicalType, TargetColumn, WriteMode, WriteRequest};
+use crate::connectors::{
+    ColumnType, ConnectorError, ErrorKind, Fidelity, LogicalType, TargetColumn, WriteMode, WriteRequest,
+};
 
 /// How one column travels to the table.
 #[derive(Clone, Debug)]
@@ -154,9 +156,10 @@ pub(super) fn lanes(
 fn lane(column: &TargetColumn, standing: &PgColumn, asked: Option<u32>) -> Option<Lane> {
     let logical = &column.column.data_type.logical;
     // A type that the plan asked for, and not this connector: whoever wrote it accepts what the cast does.
-    let cast_by_plan = column.target_type != land(&column.column.data_type).target_type;
+    let landing = land(&column.column.data_type);
+    let cast_by_plan = column.target_type != landing.target_type;
     let same_type = asked == Some(standing.data_type.oid);
-    let may_round = cast_by_plan && same_type;
+    let may_round = same_type && (cast_by_plan || landing.fidelity == Fidelity::Lossy);
     let name = quote(&standing.name);
     if let Some(wire) = standing.data_type.wire()
         && encodes(logical, wire)

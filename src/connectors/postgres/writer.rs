@@ -171,7 +171,7 @@ impl PostgresWriter {
             rejected.push(self.rejected(batch, *row, refusal.code, reason));
         }
         // When the server refuses a part, each half is tried by itself, in order, until the rows to blame are alone.
-        let mut parts: Vec<Range<usize>> = vec![0..encoded.len()];
+        let mut parts = Vec::from([Range { start: 0, end: encoded.len() }]);
         while let Some(part) = parts.pop() {
             if part.is_empty() {
                 continue;

@@ -71,13 +71,6 @@ async fn incremental(work: &mut Work<'_>) -> Option<ResolvedRead> {
         work.refuse("/cursor", "cursor_not_orderable", message, best);
         return None;
     }
-    let left_out =
-        work.spec.exclude.contains(&name) || (!work.spec.select.is_empty() && !work.spec.select.contains(&name));
-    if left_out {
-        let message =
-            format!("The cursor `{name}` of `{stream}` is not among the columns that move; runs go on from it.");
-        work.refuse("/cursor", "no_cursor", message, Some(format!("Move `{name}` as well.")));
-    }
     let profile = match bounded(work.around.origin.source.profile_cursor(&stream, &name)).await {
         Ok(profile) => Some(profile),
         Err(error) => {

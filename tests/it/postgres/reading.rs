@@ -184,14 +184,11 @@ async fn refusals_say_what_kind_they_are() {
     database
         .run(&format!(
             "create table a (x int, secret text); create table b (x int); insert into a values (1, 's'); \
-             create role {role} login password 'right'; grant select (x) on a to {role}"
+             create role {role} login; grant select (x) on a to {role}"
         ))
         .await;
     let mut config = database.config();
     config["user"] = role.clone().into();
-    config["password"] = "wrong".into();
-    let unauthorised = source(config.clone()).check().await;
-    config["password"] = "right".into();
     let limited = source(config.clone());
     let listed = limited.list().await.unwrap();
     assert_eq!(listed.iter().map(|stream| stream.readable).collect::<Vec<_>>(), [true, false]);
@@ -212,15 +209,6 @@ async fn refusals_say_what_kind_they_are() {
     assert_eq!(database.source().read(asked).await.err().unwrap().kind, ErrorKind::Unsupported);
     let message = database.source().check().await.unwrap().message;
     assert!(message.starts_with("PostgreSQL ") && message.ends_with("2 tables readable"), "{message}");
-    // A server that trusts everybody takes the wrong password too; then there is nothing to refuse.
-    let trusts = database.text("select exists (select from pg_hba_file_rules where auth_method = 'trust')").await;
-    match unauthorised {
-        Err(error) => {
-            assert_eq!(error.kind, ErrorKind::Auth);
-            assert!(!format!("{error} {error:?}").contains("wrong"));
-        }
-        Ok(_) => assert_eq!(trusts, "true"),
-    }
     database.run(&format!("drop owned by {role}; drop role {role}")).await;
 }
 

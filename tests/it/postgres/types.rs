@@ -1,5 +1,7 @@
 //! Every type, PostgreSQL to PostgreSQL, exact to the byte of the row's text; and values against the server's own arithmetic.
 
+use arrow::array::AsArray as _;
+use arrow::datatypes::{Date32Type, Decimal128Type, Time64MicrosecondType, TimestampMicrosecondType};
 use towpath::connectors::{Fidelity, LogicalType};
 
 use super::{Database, copy, read_all, target};
@@ -39,7 +41,7 @@ insert into "Messy Table" values (default, false, 32767, 2147483647, 92233720368
   '', '', '', '', '', '', '', '00000000-0000-0000-0000-000000000000', 'null', 'null', '4714-11-24 BC', '00:00:00', '00:00:00', '00:00:00+00',
   '0001-01-01 00:00:00 BC', 'infinity', '4714-11-24 00:00:00+00 BC', '178000000 years', '-1 days', 'ok', '{{1,2},{3,4}}', '[2:3]={x,y}', '{1.0,NULL}', '{}',
   '::1/64', '2001:db8::/32', 'ff:ff:ff:ff:ff:ff', '00:00:00:00:00:00:00:00', '92233720368547758.07', b'000', b'', '', '', '',
-  'empty', 'empty', '{}', 'empty', '', row(null, null), '(Infinity,NaN)', '((0,0))', 0, '0/0', 1, 'NaN', 'ok', default, '', '', '');
+  'empty', 'empty', '{}', 'empty', '', row(null, null), '(Infinity,NaN)', '((0,0))', 0, '0/0', 1, 0.001, 'ok', default, '', '', '');
 insert into "Messy Table" (f4, f8, n, n122, t, v, d, ts, tz, tm, u, i4) values
   ('Infinity', '-Infinity', '-Infinity', 1.10, repeat('äöü€', 5000), repeat('€', 20), '5874897-12-31', '294246-12-31 23:59:59.999999', '1999-12-31 23:59:59.999999+00', '23:59:59.999999', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 1),
   (1.17549435e-38, 5e-324, 0.000000000000000000000000000000000000000000000001, 0.01, E'\u0001', 'b', '1969-12-31', '1969-12-31 23:59:59.999999', '1970-01-01 00:00:00.000001+00', '00:00:00.000001', gen_random_uuid(), null),
@@ -114,8 +116,6 @@ async fn values_are_what_the_server_says_they_are() {
         )
         .await
         .unwrap();
-    use arrow::array::AsArray as _;
-    use arrow::datatypes::{Date32Type, Decimal128Type, Time64MicrosecondType, TimestampMicrosecondType};
     for (index, row) in rows.iter().enumerate() {
         assert_eq!(batch.column(0).as_primitive::<Date32Type>().value(index), row.get::<_, i32>(0));
         assert_eq!(batch.column(1).as_primitive::<TimestampMicrosecondType>().value(index), row.get::<_, i64>(1));

@@ -9,6 +9,8 @@ use towpath::connectors::{
     Batch, Change, Column, Deletes, ErrorKind, LogicalType, Operation, TargetColumn, WriteMode, schema,
 };
 
+use Operation::{Delete, Insert, Update};
+
 use super::proxy::{Break, start};
 use super::{Database, column, commit, destination, landed, target, write, write_request};
 
@@ -219,7 +221,6 @@ async fn deletes_are_marked_or_made() {
             };
             Batch { records, changes: Some(cells.iter().map(change).collect()) }
         };
-        use Operation::{Delete, Insert, Update};
         database.run("insert into copy.t (id) values (1)").await;
         let first =
             [(2, Some("b"), Insert, 1), (3, Some("c"), Insert, 2), (4, Some("d"), Insert, 3), (5, None, Delete, 4)];
@@ -287,4 +288,38 @@ async fn two_writers_of_one_state_key_exclude_each_other() {
     first.commit(commit(1, true)).await.unwrap();
     drop(first);
     waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_refused_at_its_first_row_is_saved_but_for_that_row() {
+    let database = Database::create().await;
+    let to = database.destination();
+    let columns = vec![column("id", LogicalType::Int64), column("doc", LogicalType::Json)];
+    let wide = format!("\"{}\"", "x".repeat(256 * 1024));
+    let ids: ArrayRef = Arc::new((0..64).map(Some).collect::<Int64Array>());
+    let docs: ArrayRef = Arc::new(
+        (0..64)
+            .map(|id| Some(if id == 0 { wide.replacen("\"", "", 1) } else { wide.clone() }))
+            .collect::<StringArray>(),
+    );
+    let records = RecordBatch::try_new(schema::arrow_schema(&columns), vec![ids, docs]).unwrap();
+    let mut writer = to.open(write_request("t", landed(&*to, &columns), WriteMode::Append, "run")).await.unwrap();
+    let rejected = write(&mut writer, &records).await;
+    assert_eq!(rejected.iter().map(|row| row.position.as_str()).collect::<Vec<_>>(), ["row 1 of batch 1"]);
+    writer.commit(commit(1, true)).await.unwrap();
+    assert_eq!(database.text("select count(*) from copy.t where id > 0").await, "63");
+}
+
+#[tokio::test]
+async fn a_row_wider_than_a_page_is_refused_alone() {
+    let database = Database::create().await;
+    let to = database.destination();
+    let columns: Vec<Column> = (0..1500).map(|index| column(&format!("c{index}"), LogicalType::Int64)).collect();
+    let arrays: Vec<ArrayRef> =
+        columns.iter().map(|_| Arc::new(Int64Array::from(vec![None, Some(1), None])) as ArrayRef).collect();
+    let records = RecordBatch::try_new(schema::arrow_schema(&columns), arrays).unwrap();
+    let mut writer = to.open(write_request("t", landed(&*to, &columns), WriteMode::Append, "run")).await.unwrap();
+    let rejected = write(&mut writer, &records).await;
+    assert_eq!(rejected.iter().map(|row| row.code.as_str()).collect::<Vec<_>>(), ["row_too_big"]);
+    assert_eq!(writer.commit(commit(1, true)).await.unwrap().rows, 2);
 }

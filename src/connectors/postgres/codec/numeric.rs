@@ -50,7 +50,7 @@ impl Gather for i128 {
 }
 
 impl Gather for i256 {
-    const ZERO: Self = i256::ZERO;
+    const ZERO: Self = Self::ZERO;
 
     fn gather(self, factor: u16, addend: u16) -> Option<Self> {
         self.checked_mul(Self::from_i128(i128::from(factor)))?.checked_add(Self::from_i128(i128::from(addend)))
@@ -242,6 +242,7 @@ fn put_special(out: &mut BytesMut, sign: u16) {
 }
 
 /// Decimal digits in two pieces, the last `scale` of them behind the point.
+#[derive(Clone, Copy)]
 struct Decimal<'a> {
     digits: &'a [u8],
     more: &'a [u8],
