@@ -1,6 +1,7 @@
 //! Tells the linker where the program will look for the prebuilt DuckDB library: beside itself first, then where it was
 //! built against.
 
+#[expect(clippy::disallowed_methods, reason = "a build script has no other way to be told")]
 fn main() {
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     println!("cargo:rerun-if-changed=migrations");

@@ -52,7 +52,8 @@ async fn child() {
     let told = async {
         let mut last = 0;
         loop {
-            let rows = towpath::store::checkpoints::of_run(yard.workspace.store.pool(), &run.to_string()).await.unwrap();
+            let rows =
+                towpath::store::checkpoints::of_run(yard.workspace.store.pool(), &run.to_string()).await.unwrap();
             let epoch = rows.first().map_or(0, |row| row.epoch);
             if epoch > last {
                 println!("MARK epoch {epoch}");

@@ -142,7 +142,9 @@ fn our_own_tables_are_asked_in_the_store_alone() {
     for path in files("src", &[".rs"]) {
         let text = std::fs::read_to_string(&path).unwrap();
         // Tests look into the store to see what must not be there.
-        if module(&path) != "store" && !path.components().any(|part| part.as_os_str().to_string_lossy().starts_with("tests")) {
+        if module(&path) != "store"
+            && !path.components().any(|part| part.as_os_str().to_string_lossy().starts_with("tests"))
+        {
             for call in ours {
                 assert!(!text.contains(call), "`{call}` in {}", shown(&path));
             }
