@@ -5,27 +5,32 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::agent::builtin::Builtin;
 use crate::agent::model::ChatModel;
 use crate::agent::openai::{OpenAi, OpenAiConfig};
+use crate::agent::consent::{self, Consent};
 use crate::agent::{Agent, Limits, Registry};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, ModelChoice};
 use crate::events::AttachmentView;
 use crate::events::bus::Bus;
-use crate::http::access::Caller;
-use crate::http::error::{Answer, ApiError};
-use crate::ids::{ActionId, Actor, ConversationId, PipelineId, PlanId, RunId, WorkspaceId};
+use crate::http::access::{Caller, Scope};
+use crate::http::error::Answer;
+use crate::ids::{Actor, ConversationId, PlanId, RunId, WorkspaceId};
+use crate::plan;
 use crate::runner::Runner;
 use crate::schedule::Scheduler;
 use crate::secrets::{Vault, VaultError};
-use crate::store::Store;
-use crate::talk::Talk;
+use crate::store::{self, Store};
+use crate::talk::{Confirmation, Talk};
 use crate::tasks::Tasks;
 use crate::workspace::{Workspace, WorkspaceError};
+
+/// The action that deletes a pipeline, as it is stored.
+pub const DELETION: &str = "delete_pipeline";
 
 /// Everything that a request, or a command, works with. Cheap to clone.
 #[derive(Clone)]
@@ -106,13 +111,12 @@ impl App {
             tools: Registry::standard().map_err(|error| AppError::Model(error.into()))?,
             limits: Limits::default(),
         };
-        let talk = Talk::new(agent, runner.clone(), tasks.clone());
+        let talk = Talk::new(workspace.clone(), agent, bus.clone(), Arc::new(runner.clone()));
         Ok(Self { config: Arc::new(config), workspace, bus, runner, talk, tasks })
     }
 
     /// What a server does beside answering: takes up runs that were left behind, and fires schedules.
-    pub async fn start_background(&self) {
-        self.runner.recover().await;
+    pub fn start_background(&self) {
         let scheduler = Scheduler::new(self.workspace.clone(), self.runner.clone(), self.tasks.clone());
         self.tasks.spawn("scheduler", async move { scheduler.run().await });
     }
@@ -123,12 +127,8 @@ impl App {
         self.workspace.store.close().await;
     }
 
-    /// Begins a talk.
-    pub async fn open_conversation(&self, title: &str) -> Answer<ConversationId> {
-        Ok(self.talk.open_conversation(title).await?)
-    }
-
-    /// Says something in a talk and waits for the end of the turn. What happens meanwhile is told by the bus.
+    /// Says something in a talk in the caller's name, and waits for the end of the turn. What happens meanwhile is told by the
+    /// bus. A yes typed under an offer decides as much as a click on it, and wants the same scope.
     pub async fn say(
         &self,
         conversation: ConversationId,
@@ -136,49 +136,49 @@ impl App {
         attachments: Vec<AttachmentView>,
         caller: &Caller,
     ) -> Answer<()> {
-        Ok(self.talk.say(conversation, text, attachments, caller.actor.clone()).await?)
+        if caller.scope < Scope::Edit && attachments.is_empty() && self.would_decide(conversation, &text).await? {
+            caller.must(Scope::Edit)?;
+        }
+        let cancel = self.tasks.cancelled();
+        self.talk.say(conversation, text, attachments, caller.actor.clone(), cancel).await?;
+        Ok(())
     }
 
-    /// Confirms a plan in the talk that it was proposed in, and starts it.
-    pub async fn confirm_in_talk(
+    /// Whether these words, said now, are a yes or a no to what needs [`Scope::Edit`].
+    async fn would_decide(&self, conversation: ConversationId, text: &str) -> Answer<bool> {
+        let destructive = match plan::on_offer(&self.workspace, conversation).await? {
+            Some(offer) => offer.view.destructive,
+            None => match self.offered_action(conversation).await? {
+                Some(action) if action == DELETION => Vec::new(),
+                _ => return Ok(false),
+            },
+        };
+        Ok(consent::read(text, &destructive) != Consent::Neither)
+    }
+
+    async fn offered_action(&self, conversation: ConversationId) -> Answer<Option<String>> {
+        let (pool, workspace) = (self.workspace.store.pool(), &self.workspace.id.0);
+        let row = store::actions::on_offer(pool, workspace, &conversation.to_string()).await?;
+        Ok(row.map(|row| row.action))
+    }
+
+    /// Confirms a plan by the digest of what was seen, and starts it where that is wanted. The talk that it was proposed in,
+    /// if any, is told.
+    pub async fn confirm(
         &self,
-        conversation: ConversationId,
         plan: PlanId,
         digest: &str,
         acknowledged: &[String],
+        run: bool,
         by: Actor,
-    ) -> Answer<(PipelineId, RunId)> {
-        let done = self.talk.confirm(conversation, plan, digest, acknowledged, by).await?;
-        let run = done
-            .run
-            .ok_or_else(|| ApiError::conflict("not_started", "The plan is confirmed, and its run did not start."))?;
-        Ok((done.pipeline, run))
+    ) -> Answer<Confirmation> {
+        Ok(self.talk.confirm(None, plan, digest, acknowledged, run, by).await?)
     }
 
-    /// Turns a plan down in the talk that it was proposed in.
-    pub async fn dismiss_in_talk(&self, conversation: ConversationId, plan: PlanId, by: Actor) -> Answer<()> {
-        Ok(self.talk.dismiss(conversation, plan, by).await?)
-    }
-
-    /// Does what the agent offered.
-    pub async fn confirm_action(&self, conversation: ConversationId, action: ActionId, by: Actor) -> Answer<()> {
-        Ok(self.talk.confirm_action(conversation, action, by).await?)
-    }
-
-    /// Turns down what the agent offered.
-    pub async fn dismiss_action(&self, conversation: ConversationId, action: ActionId, by: Actor) -> Answer<()> {
-        Ok(self.talk.dismiss_action(conversation, action, by).await?)
-    }
-
-    /// Ends the turn that goes on in a talk, if one does.
-    pub async fn cancel_turn(&self, conversation: ConversationId) -> Answer<()> {
-        Ok(self.talk.cancel_turn(conversation).await?)
-    }
-
-    /// Asks a run to stop at its next checkpoint.
+    /// Asks a run to stop.
     pub async fn cancel_run(&self, run: RunId, by: &Actor) -> Answer<()> {
         self.runner.cancel(run, by).await?;
-        self.record(by, "run.cancelled", &format!("run:{run}"), Value::Null).await?;
+        self.record(by, "run.cancelled", &format!("run:{run}"), json!({})).await?;
         Ok(())
     }
 

@@ -1,18 +1,18 @@
 //! Towpath moves data that people ask for in words: a request becomes a draft, a draft a validated plan, a validated plan
 //! a confirmed one, and only a confirmed plan runs. The modules stand in the order in which a request meets them.
 
-// The flow.
-pub mod agent;
-pub mod catalog;
+// The flow. Not sorted: the order says something.
 pub mod cli;
-pub mod connectors;
-pub mod events;
 pub mod http;
+pub mod talk;
+pub mod agent;
 pub mod plan;
+pub mod catalog;
 pub mod runner;
 pub mod schedule;
+pub mod connectors;
+pub mod events;
 pub mod store;
-pub mod talk;
 
 // Composition.
 pub mod app;

@@ -29,7 +29,7 @@ pub(super) struct Ask {
 }
 
 pub(super) async fn run(command: Ask, app: &App, terminal: &Terminal) -> Result<(), Failure> {
-    let conversation = app.open_conversation(&command.sentence.join(" ")).await?;
+    let conversation = app.talk.open_conversation(None).await?;
     let turn = asked(app, terminal, conversation, &command.sentence.join(" ")).await?;
     let Some(offer) = &turn.plan else { return ended_without_plan(terminal, &turn) };
     if let Some(digest) = &command.yes {
@@ -38,7 +38,7 @@ pub(super) async fn run(command: Ask, app: &App, terminal: &Terminal) -> Result<
             return Err(Failure::new(Exit::NotConfirmed, "stale_confirmation", detail)
                 .suggest("Look at the plan again, and give the digest that it shows."));
         }
-        return confirm(app, terminal, conversation, offer, command.acknowledge).await;
+        return confirm(app, terminal, offer, command.acknowledge).await;
     }
     if !terminal.interactive {
         return terminal.result(&turn, |terminal, _| {
@@ -49,11 +49,11 @@ pub(super) async fn run(command: Ask, app: &App, terminal: &Terminal) -> Result<
     let acknowledged = match run::agree(terminal, &offer.view, command.acknowledge) {
         Ok(acknowledged) => acknowledged,
         Err(refused) => {
-            app.dismiss_in_talk(conversation, offer.plan, operator()).await?;
+            app.talk.dismiss(Some(conversation), offer.plan, operator()).await?;
             return Err(refused);
         }
     };
-    confirm(app, terminal, conversation, offer, acknowledged).await
+    confirm(app, terminal, offer, acknowledged).await
 }
 
 /// Says a sentence, and answers what is asked back for as long as a person is there to answer.
@@ -73,11 +73,10 @@ async fn asked(app: &App, terminal: &Terminal, conversation: ConversationId, sen
 pub(super) async fn confirm(
     app: &App,
     terminal: &Terminal,
-    conversation: ConversationId,
     offer: &Offer,
     acknowledged: Vec<String>,
 ) -> Result<(), Failure> {
-    let (_, started) = app.confirm_in_talk(conversation, offer.plan, &offer.digest, &acknowledged, operator()).await?;
+    let started = run::confirm(app, offer.plan, &offer.digest, &acknowledged).await?;
     run::see_through(app, terminal, started).await
 }
 

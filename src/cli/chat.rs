@@ -11,7 +11,7 @@ pub(super) async fn run(app: &App, terminal: &Terminal) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Usage, "no_terminal", "A talk wants a terminal.")
             .suggest("In scripts, use `towpath ask`."));
     }
-    let conversation = app.open_conversation("").await?;
+    let conversation = app.talk.open_conversation(None).await?;
     terminal.line("");
     terminal.line(
         "  Say what data should move, from where to where. Confirm a plan with `yes`; an empty line ends the talk.",

@@ -106,7 +106,7 @@ async fn tell(app: &App, shop: &Path, yes: bool, terminal: &Terminal) -> Result<
     let data = &app.config.data;
     connect(app, "shop", "The shop", "sqlite", json!({"path": shop}), Some(vec![Role::Source])).await?;
     connect(app, "warehouse", "The warehouse", "duckdb", json!({"path": data.join("warehouse.duckdb")}), None).await?;
-    connect(app, "lake", "The lake", "files", json!({"path": data.join("lake"), "format": "parquet"}), None).await?;
+    connect(app, "lake", "The lake", "files", json!({"path": data.join("lake"), "write": {"format": "parquet"}}), None).await?;
     for (name, what) in [
         ("shop", "a SQLite database: customers, products, orders, order_items"),
         ("warehouse", "a DuckDB file"),
@@ -117,7 +117,7 @@ async fn tell(app: &App, shop: &Path, yes: bool, terminal: &Terminal) -> Result<
     terminal.line("");
     terminal.line(&format!("{} {}", terminal.accent("you ›"), terminal.bold(SENTENCE)));
     terminal.line("");
-    let conversation = app.open_conversation(SENTENCE).await?;
+    let conversation = app.talk.open_conversation(None).await?;
     let turn = turn::say(app, terminal, conversation, SENTENCE).await?;
     let Some(offer) = &turn.plan else {
         let detail = turn
@@ -128,7 +128,7 @@ async fn tell(app: &App, shop: &Path, yes: bool, terminal: &Terminal) -> Result<
             .suggest(format!("Remove `{}` and start again.", data.display())));
     };
     let acknowledged = agree(offer, yes, terminal)?;
-    ask::confirm(app, terminal, conversation, offer, acknowledged).await?;
+    ask::confirm(app, terminal, offer, acknowledged).await?;
     terminal.line("");
     let rows: u64 = offer.view.streams.iter().filter_map(|stream| stream.rows).sum();
     if rows > 0 {

@@ -151,6 +151,7 @@ by_its_face!(
     crate::plan::ProposeError,
     crate::plan::LoadError,
     crate::runner::StartError,
+    crate::talk::TalkError,
 );
 
 impl From<crate::config::ConfigError> for Failure {

@@ -10,11 +10,9 @@ use super::terminal::Terminal;
 use super::{card, operator, plan as plan_command, progress, receipt};
 use crate::app::App;
 use crate::events::{PlanView, RunPhase};
-use crate::http::error::ApiError;
 use crate::http::runs;
 use crate::ids::{PlanId, RunId};
 use crate::plan::{self, Withdrawal};
-use crate::runner::{Cause, CauseKind};
 
 #[derive(Debug, Args)]
 #[command(after_help = "In scripts, two steps: `towpath --json ask \"…\"` prints a plan's id and digest; \
@@ -85,15 +83,9 @@ pub(super) fn agree(terminal: &Terminal, view: &PlanView, given: Vec<String>) ->
 }
 
 /// Confirms a plan in the operator's name and starts it.
-async fn confirm(app: &App, plan: PlanId, digest: &str, acknowledged: &[String]) -> Result<RunId, Failure> {
-    let stored = plan::stored(&app.workspace, plan).await?.ok_or_else(|| ApiError::not_found("plan", plan))?;
-    if let Some(conversation) = stored.conversation {
-        let (_, run) = app.confirm_in_talk(conversation, plan, digest, acknowledged, operator()).await?;
-        return Ok(run);
-    }
-    let kept = plan::confirm(&app.workspace, plan, digest, acknowledged, operator()).await?;
-    let cause = Cause { kind: CauseKind::Confirm, by: operator(), conversation: None };
-    Ok(app.runner.start(kept.pipeline, kept.plan, cause).await?)
+pub(super) async fn confirm(app: &App, plan: PlanId, digest: &str, acknowledged: &[String]) -> Result<RunId, Failure> {
+    let done = app.confirm(plan, digest, acknowledged, true, operator()).await?;
+    done.run.ok_or_else(|| Failure::new(Exit::Failed, "not_started", "The plan is confirmed, and its run did not start."))
 }
 
 /// Shows a run until it ends, then its receipt. A run that failed, or was cancelled, is the command's failure.

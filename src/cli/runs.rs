@@ -9,7 +9,9 @@ use super::{operator, progress, receipt};
 use crate::app::App;
 use crate::events::RunPhase;
 use crate::http::pipelines;
-use crate::http::runs::{self, LogLine, RunView};
+use crate::http::runs::{self, LogLine};
+use crate::runner::record::RunRecord;
+use crate::store::runs::RunQuery;
 use crate::ids::RunId;
 use crate::store;
 
@@ -24,7 +26,7 @@ pub(super) enum Runs {
         #[arg(long)]
         state: Option<String>,
         #[arg(long, default_value_t = 20)]
-        limit: usize,
+        limit: i64,
     },
     /// Show one
     Show { run: RunId },
@@ -48,7 +50,7 @@ pub(super) async fn run(command: Runs, app: &App, terminal: &Terminal) -> Result
                 Some(word) => Some(pipelines::named(app, &word).await?.id),
                 None => None,
             };
-            let found = runs::search(app, pipeline, state, None, limit.clamp(1, 1000)).await?;
+            let found = runs::search(app, RunQuery { pipeline, phase: state, after: None, limit: limit.clamp(1, 1000) }).await?;
             terminal.result(&found.items, |terminal, found| list(terminal, found))
         }
         Runs::Show { run } => {
@@ -105,12 +107,12 @@ pub(super) fn phase(terminal: &Terminal, phase: RunPhase) -> String {
     }
 }
 
-fn list(terminal: &Terminal, found: &[RunView]) {
+fn list(terminal: &Terminal, found: &[RunRecord]) {
     let rows: Vec<Vec<String>> = found
         .iter()
         .map(|run| {
             vec![
-                run.id.clone(),
+                run.id.to_string(),
                 printable(&run.pipeline_name),
                 phase(terminal, run.phase),
                 count(run.rows_written),
@@ -125,7 +127,7 @@ fn list(terminal: &Terminal, found: &[RunView]) {
     terminal.table(&[Left, Left, Left, Right, Right, Left, Left], &head, &rows);
 }
 
-fn show(terminal: &Terminal, run: &RunView) {
+fn show(terminal: &Terminal, run: &RunRecord) {
     list(terminal, std::slice::from_ref(run));
     terminal.line("");
     let rows: Vec<Vec<String>> = run

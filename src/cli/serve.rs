@@ -51,7 +51,7 @@ pub(super) async fn run(command: Serve, mut config: Config, terminal: &Terminal)
 pub(super) async fn serve(app: App, listener: Listener, lock: FolderLock, terminal: &Terminal) -> Result<(), Failure> {
     let closing = CancellationToken::new();
     stop_on_signal(closing.clone());
-    app.start_background().await;
+    app.start_background();
     let url = listener.url();
     let token = access::create_token(&app.workspace).await?;
     terminal.result(&json!({"url": url, "sign_in": signed(&url, token.expose())}), |terminal, _| {

@@ -16,7 +16,7 @@ use super::access::{Caller, Scope};
 use super::error::{Answer, ApiError};
 use super::extract::{Body, List, Named, Params};
 use super::live::{self, After, Frames, Refused};
-use crate::app::App;
+use crate::app::{App, DELETION};
 use crate::events::bus::Topic;
 use crate::events::{AttachmentView, Envelope, Event};
 use crate::ids::{ActionId, ConversationId, PlanId};
@@ -129,7 +129,8 @@ pub(crate) async fn open(
     State(api): State<Api>,
     Body(asked): Body<Title>,
 ) -> Answer<(StatusCode, Json<ConversationView>)> {
-    let id = api.app.open_conversation(&title(asked)?).await?;
+    let title = title(asked)?;
+    let id = api.app.talk.open_conversation(Some(title.as_str()).filter(|title| !title.is_empty())).await?;
     let row = find(&api.app, id).await?;
     Ok((StatusCode::CREATED, Json(view(&api.app, row).await?)))
 }
@@ -159,7 +160,7 @@ pub(crate) async fn rename(
 /// DELETE /api/v1/conversations/{id}
 pub(crate) async fn remove(State(api): State<Api>, Named(id): Named<ConversationId>) -> Answer<StatusCode> {
     find(&api.app, id).await?;
-    api.app.cancel_turn(id).await?;
+    api.app.talk.cancel_turn(id);
     let workspace = &api.app.workspace;
     store::conversations::delete(workspace.store.pool(), &workspace.id.0, &id.to_string()).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -301,27 +302,30 @@ async fn take(api: &Api, caller: &Caller, id: ConversationId, text: &str) -> Ans
         }
         Frame::Confirm { plan_id, digest, acknowledged } => {
             caller.must(Scope::Edit)?;
-            app.confirm_in_talk(id, plan_id, &digest, &acknowledged, caller.actor.clone()).await?;
+            let by = caller.actor.clone();
+            app.talk.confirm(Some(id), plan_id, &digest, &acknowledged, true, by).await?;
             Ok(())
         }
         Frame::Dismiss { plan_id } => {
             caller.must(Scope::Edit)?;
-            app.dismiss_in_talk(id, plan_id, caller.actor.clone()).await
+            Ok(app.talk.dismiss(Some(id), plan_id, caller.actor.clone()).await?)
         }
         Frame::CancelTurn => {
             caller.must(Scope::Operate)?;
-            app.cancel_turn(id).await
+            app.talk.cancel_turn(id);
+            Ok(())
         }
         Frame::ConfirmAction { action_id } => {
             let workspace = &app.workspace;
             let action = store::actions::get(workspace.store.pool(), &workspace.id.0, &action_id.to_string()).await?;
             let action = action.ok_or_else(|| ApiError::not_found("offer", action_id))?;
-            caller.must(if action.action == "delete_pipeline" { Scope::Edit } else { Scope::Operate })?;
-            app.confirm_action(id, action_id, caller.actor.clone()).await
+            caller.must(if action.action == DELETION { Scope::Edit } else { Scope::Operate })?;
+            app.talk.confirm_action(id, action_id, caller.actor.clone()).await?;
+            Ok(())
         }
         Frame::DismissAction { action_id } => {
             caller.must(Scope::Operate)?;
-            app.dismiss_action(id, action_id, caller.actor.clone()).await
+            Ok(app.talk.dismiss_action(id, action_id, caller.actor.clone()).await?)
         }
     }
 }

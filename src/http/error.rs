@@ -10,6 +10,7 @@ use crate::connectors::{ConnectorError, ErrorKind};
 use crate::events::ProblemView;
 use crate::plan::{ConfirmError, LoadError, Problem, ProposeError};
 use crate::runner::{CancelError, StartError};
+use crate::talk::TalkError;
 use crate::workspace::{WorkspaceError, WorkspaceErrorKind};
 
 /// What is sent as `application/problem+json`.
@@ -282,6 +283,28 @@ impl From<StartError> for ApiError {
             StartError::Plan(error) => error.into(),
             error => Self::internal(error),
         }
+    }
+}
+
+impl From<TalkError> for ApiError {
+    fn from(error: TalkError) -> Self {
+        let status = match &error {
+            TalkError::NoConversation | TalkError::NoPlan | TalkError::NoAction => StatusCode::NOT_FOUND,
+            TalkError::Empty => StatusCode::BAD_REQUEST,
+            TalkError::Busy | TalkError::Decided | TalkError::PipelineGone(_) => StatusCode::CONFLICT,
+            TalkError::Run(refused) if refused.code != "internal" => StatusCode::CONFLICT,
+            TalkError::Confirm(_) | TalkError::Workspace(_) => {
+                return match error {
+                    TalkError::Confirm(error) => error.into(),
+                    TalkError::Workspace(error) => error.into(),
+                    error => Self::internal(error),
+                };
+            }
+            TalkError::Run(_) | TalkError::Turn(_) | TalkError::Broke => return Self::internal(error),
+        };
+        let mut face = Self::new(status, error.code(), sentence(&error.to_string()));
+        face.suggestion = error.hint();
+        face
     }
 }
 

@@ -254,7 +254,7 @@ fn spec(asked: &Start, source: &str, destination: &str, stream: &str) -> Value {
 pub(crate) async fn status(State(api): State<Api>, Named(id): Named<RunId>) -> Answer<Json<JobStatus>> {
     let run = runs::find(&api.app, id).await?;
     Ok(Json(JobStatus {
-        job_id: run.id,
+        job_id: run.id.to_string(),
         phase: run.phase,
         rows: run.rows_written,
         throughput: run.streams.values().filter(|stream| !stream.done).map(|stream| stream.rows_per_second).sum(),

@@ -39,6 +39,8 @@ use tower_http::compression::CompressionLayer;
 use crate::app::App;
 use crate::config::ServerConfig;
 use crate::events::Envelope;
+use crate::runner::quarantine::{QuarantineRecord, Replayed};
+use crate::runner::record::RunRecord;
 use access::Scope::{Admin, Edit, Operate, Read};
 use extract::List;
 use route::{Route, delete, get, patch, post, put};
@@ -87,22 +89,22 @@ pub fn routes() -> Vec<Route> {
         patch("/api/v1/pipelines/{id}", Edit, pipelines::rename, "Give a pipeline another name").takes::<pipelines::Rename>().gives::<pipelines::PipelineView>(),
         delete("/api/v1/pipelines/{id}", Edit, pipelines::remove, "Delete a pipeline; what it has written stays").status(204),
         post("/api/v1/pipelines/{id}/run", Operate, pipelines::run, "Run now, by the plan that was confirmed").gives::<pipelines::Started>().status(202),
-        put("/api/v1/pipelines/{id}/schedule", Edit, pipelines::schedule, "Set or take away the schedule").takes::<pipelines::SetSchedule>().gives::<pipelines::PipelineView>(),
+        put("/api/v1/pipelines/{id}/schedule", Edit, pipelines::set_schedule, "Set or take away the schedule").takes::<pipelines::SetSchedule>().gives::<pipelines::PipelineView>(),
         post("/api/v1/pipelines/{id}/pause", Operate, pipelines::pause, "Let the schedule rest").gives::<pipelines::PipelineView>(),
         post("/api/v1/pipelines/{id}/resume", Operate, pipelines::resume, "Let the schedule go on").gives::<pipelines::PipelineView>(),
         get("/api/v1/pipelines/{id}/export", Read, pipelines::export, "One pipeline as a plan to import elsewhere").gives::<pipelines::Export>(),
 
-        get("/api/v1/runs", Read, runs::list, "Runs, the newest first").query::<runs::Search>().gives::<List<runs::RunView>>(),
-        get("/api/v1/runs/{id}", Read, runs::show, "One run").gives::<runs::RunView>(),
+        get("/api/v1/runs", Read, runs::list, "Runs, the newest first").query::<runs::Search>().gives::<List<RunRecord>>(),
+        get("/api/v1/runs/{id}", Read, runs::show, "One run").gives::<RunRecord>(),
         get("/api/v1/runs/{id}/logs", Read, runs::logs, "A run's log").query::<runs::LogSearch>().gives::<List<runs::LogLine>>(),
         get("/api/v1/runs/{id}/receipt", Read, runs::receipt, "The proof that a run left").media("application/json"),
-        post("/api/v1/runs/{id}/cancel", Operate, runs::cancel, "Stop a run at its next checkpoint").gives::<runs::RunView>().status(202),
+        post("/api/v1/runs/{id}/cancel", Operate, runs::cancel, "Stop a run at its next checkpoint").gives::<RunRecord>().status(202),
         get("/api/v1/runs/{id}/stream", Read, runs::stream, "A run's events after a number, then live").query::<live::After>().media("text/event-stream").patient(),
         get("/api/v1/runs/{id}/ws", Read, runs::socket, "A run's events as a WebSocket").query::<live::After>().status(101).patient(),
 
-        get("/api/v1/quarantine", Read, quarantine::list, "Rows that could not be written").query::<quarantine::Search>().gives::<List<quarantine::RowView>>(),
-        post("/api/v1/quarantine/replay", Operate, quarantine::replay_run, "Try every kept row of a run again").takes::<quarantine::OfRun>().gives::<quarantine::Replayed>().patient(),
-        post("/api/v1/quarantine/{id}/replay", Operate, quarantine::replay_row, "Try one kept row again").gives::<quarantine::Replayed>().patient(),
+        get("/api/v1/quarantine", Read, quarantine::list, "Rows that could not be written").query::<quarantine::Search>().gives::<List<QuarantineRecord>>(),
+        post("/api/v1/quarantine/replay", Operate, quarantine::replay_run, "Try every kept row of a run again").takes::<quarantine::OfRun>().gives::<Replayed>().patient(),
+        post("/api/v1/quarantine/{id}/replay", Operate, quarantine::replay_row, "Try one kept row again").gives::<Replayed>().patient(),
 
         get("/api/v1/runtimes", Read, runtimes::list, "Where connectors run").gives::<List<runtimes::RuntimeView>>(),
         post("/api/v1/runtimes/{name}/check", Operate, runtimes::check, "Whether a runtime can work").gives::<runtimes::RuntimeView>(),

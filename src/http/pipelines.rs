@@ -12,15 +12,18 @@ use super::access::{Caller, Via};
 use super::error::{Answer, ApiError};
 use super::extract::{Body, List, Named};
 use super::plans::Proposed;
-use super::runs::{self, RunView};
+use super::runs;
 use crate::app::App;
 use crate::events::{EndpointView, ProblemView, ScheduleView};
 use crate::ids::{Actor, PipelineId, PlanId, RunId};
 use crate::plan::schedule::Timetable;
 use crate::plan::spec::ScheduleSpec;
 use crate::plan::{self, Draft, ProposeError};
+use crate::runner::record::RunRecord;
 use crate::runner::{Cause, CauseKind};
+use crate::schedule::{self, ScheduleError};
 use crate::store::pipelines::PipelineRow;
+use crate::store::runs::RunQuery;
 use crate::store::{self, stamp};
 
 /// Most pipelines that are imported at once.
@@ -35,7 +38,7 @@ pub struct PipelineView {
     pub streams: Vec<PipelineStream>,
     pub schedule: Option<ScheduleView>,
     pub paused: bool,
-    pub last_run: Option<RunView>,
+    pub last_run: Option<RunRecord>,
     pub version: i64,
     pub created_at: String,
 }
@@ -123,7 +126,7 @@ pub fn id_of(row: &PipelineRow) -> Answer<PipelineId> {
 pub async fn view(app: &App, row: PipelineRow) -> Answer<PipelineView> {
     let stored = stored_plan(app, &row).await?;
     let timetable = schedule_of(app, &row.id).await?.and_then(|schedule| Timetable::parse(&schedule).ok());
-    let last_run = runs::search(app, Some(row.id.clone()), None, None, 1).await?.items.pop();
+    let last_run = runs::search(app, RunQuery { pipeline: Some(row.id.clone()), limit: 1, ..RunQuery::default() }).await?.items.pop();
     Ok(PipelineView {
         source: stored.view.source,
         destination: stored.view.destination,
@@ -294,25 +297,17 @@ pub async fn run(
 }
 
 /// PUT /api/v1/pipelines/{id}/schedule
-pub async fn schedule(
+pub async fn set_schedule(
     State(api): State<Api>,
     caller: Caller,
     Named(id): Named<PipelineId>,
     Body(wanted): Body<SetSchedule>,
 ) -> Answer<Json<PipelineView>> {
     let row = find(&api.app, id).await?;
-    let workspace = &api.app.workspace;
-    let now = workspace.clock.now();
-    match &wanted.schedule {
-        None => store::pipelines::drop_schedule(workspace.store.pool(), &row.id).await?,
-        Some(schedule) => {
-            let timetable = Timetable::parse(schedule).map_err(|problem| ApiError::invalid_plan(&[problem]))?;
-            let next = timetable.next_after(now).map(stamp);
-            let text = serde_json::to_string(schedule)?;
-            let pool = workspace.store.pool();
-            store::pipelines::write_schedule(pool, &row.id, &text, next.as_deref(), &stamp(now)).await?;
-        }
-    }
+    schedule::set(&api.app.workspace, id, wanted.schedule.as_ref()).await.map_err(|error| match error {
+        ScheduleError::Problem(problem) => ApiError::invalid_plan(&[problem]),
+        ScheduleError::Store(error) => error.into(),
+    })?;
     let detail = json!({"schedule": wanted.schedule});
     api.app.record(&caller.actor, "pipeline.scheduled", &format!("pipeline:{id}"), detail).await?;
     Ok(Json(view(&api.app, row).await?))

@@ -15,7 +15,6 @@ use super::extract::{Body, Named};
 use crate::events::{PlanView, ProblemView};
 use crate::ids::{PipelineId, PlanId, RunId};
 use crate::plan;
-use crate::runner::{Cause, CauseKind};
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -111,35 +110,12 @@ pub(crate) async fn confirm(
     Named(id): Named<PlanId>,
     Body(confirm): Body<Confirm>,
 ) -> Answer<Json<Confirmed>> {
-    let app = &api.app;
-    let stored = plan::stored(&app.workspace, id).await?.ok_or_else(|| ApiError::not_found("plan", id))?;
-    // A plan that was proposed in a talk is confirmed there, so that the talk goes on with it.
-    if let Some(conversation) = stored.conversation.filter(|_| confirm.run) {
-        let (pipeline, run) =
-            app.confirm_in_talk(conversation, id, &confirm.digest, &confirm.acknowledged, caller.actor).await?;
-        return Ok(Json(Confirmed { pipeline, run: Some(run) }));
-    }
-    let kept = plan::confirm(&app.workspace, id, &confirm.digest, &confirm.acknowledged, caller.actor.clone()).await?;
-    let run = if confirm.run {
-        let cause = Cause { kind: CauseKind::Confirm, by: caller.actor, conversation: None };
-        Some(app.runner.start(kept.pipeline, kept.plan, cause).await?)
-    } else {
-        None
-    };
-    Ok(Json(Confirmed { pipeline: kept.pipeline, run }))
+    let done = api.app.confirm(id, &confirm.digest, &confirm.acknowledged, confirm.run, caller.actor).await?;
+    Ok(Json(Confirmed { pipeline: done.pipeline, run: done.run }))
 }
 
 /// POST /api/v1/plans/{id}/dismiss
 pub(crate) async fn dismiss(State(api): State<Api>, caller: Caller, Named(id): Named<PlanId>) -> Answer<StatusCode> {
-    let workspace = &api.app.workspace;
-    let stored = plan::stored(workspace, id).await?.ok_or_else(|| ApiError::not_found("plan", id))?;
-    match stored.conversation {
-        Some(conversation) => api.app.dismiss_in_talk(conversation, id, caller.actor).await?,
-        None => {
-            if !plan::withdraw(workspace, id, plan::Withdrawal::Dismissed).await? {
-                return Err(ApiError::conflict("plan_not_offered", format!("This plan is {} already.", stored.state)));
-            }
-        }
-    }
+    api.app.talk.dismiss(None, id, caller.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }

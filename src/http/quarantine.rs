@@ -1,17 +1,19 @@
-//! Rows that could not be written, kept with the reason.
+//! Rows that could not be written, kept with the reason, to be tried again.
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::access::Caller;
-use super::error::{Answer, ApiError};
+use super::error::{Answer, ApiError, sentence};
 use super::extract::{Body, List, Named, Params, limit};
 use crate::ids::RunId;
-use crate::store;
-use crate::store::quarantine::{QuarantineQuery, QuarantineRow};
+use crate::runner::quarantine::{self, QuarantineRecord, ReplayError, Replayed};
+use crate::store::quarantine::QuarantineQuery;
 
 #[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Search {
@@ -21,22 +23,6 @@ pub(crate) struct Search {
     after: Option<String>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RowView {
-    id: String,
-    run: String,
-    pipeline: String,
-    stream: String,
-    code: String,
-    reason: String,
-    /// Where it stood: a line, a key.
-    position: String,
-    /// The row as JSON text.
-    row: Option<String>,
-    at: String,
-    replayed_at: Option<String>,
-}
-
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OfRun {
@@ -44,17 +30,31 @@ pub(crate) struct OfRun {
     run: RunId,
 }
 
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Replayed {
-    /// Rows that are at the destination now.
-    written: u64,
-    /// Rows that were refused again.
-    refused: u64,
+impl From<ReplayError> for ApiError {
+    fn from(error: ReplayError) -> Self {
+        let (status, code) = match &error {
+            ReplayError::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            ReplayError::AlreadyReplayed { .. } => (StatusCode::CONFLICT, "already_replayed"),
+            ReplayError::Running { .. } => (StatusCode::CONFLICT, "already_running"),
+            ReplayError::Plan(_) => {
+                return match error {
+                    ReplayError::Plan(error) => error.into(),
+                    error => Self::internal(error),
+                };
+            }
+            ReplayError::Keys(_) | ReplayError::Store(_) => return Self::internal(error),
+            ReplayError::System(_) => (StatusCode::BAD_GATEWAY, "replay_failed"),
+            _ => (StatusCode::UNPROCESSABLE_ENTITY, "not_replayable"),
+        };
+        Self::new(status, code, sentence(&error.to_string()))
+    }
 }
 
 /// GET /api/v1/quarantine
-pub(crate) async fn list(State(api): State<Api>, Params(search): Params<Search>) -> Answer<Json<List<RowView>>> {
-    let workspace = &api.app.workspace;
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Params(search): Params<Search>,
+) -> Answer<Json<List<QuarantineRecord>>> {
     let limit = limit(search.limit);
     let query = QuarantineQuery {
         run: search.run,
@@ -62,25 +62,9 @@ pub(crate) async fn list(State(api): State<Api>, Params(search): Params<Search>)
         after: search.after,
         limit: i64::try_from(limit).unwrap_or(i64::MAX),
     };
-    let rows = store::quarantine::list(workspace.store.pool(), &workspace.id.0, &query).await?;
-    let items: Vec<RowView> = rows.into_iter().map(view).collect();
+    let items = quarantine::list(&api.app.workspace, &query).await?;
     let next = items.last().filter(|_| items.len() == limit).map(|row| row.id.clone());
     Ok(Json(List { items, next }))
-}
-
-fn view(row: QuarantineRow) -> RowView {
-    RowView {
-        id: row.id,
-        run: row.run,
-        pipeline: row.pipeline,
-        stream: row.stream,
-        code: row.code,
-        reason: row.reason,
-        position: row.position,
-        row: row.row_text,
-        at: row.at,
-        replayed_at: row.replayed_at,
-    }
 }
 
 /// POST /api/v1/quarantine/replay
@@ -89,10 +73,11 @@ pub(crate) async fn replay_run(
     caller: Caller,
     Body(of): Body<OfRun>,
 ) -> Answer<Json<Replayed>> {
-    let workspace = &api.app.workspace;
-    let rows = store::quarantine::waiting(workspace.store.pool(), &workspace.id.0, &of.run.to_string()).await?;
-    let ids = rows.into_iter().map(|row| row.id).collect();
-    replay(&api, &caller, ids).await
+    super::runs::find(&api.app, of.run).await?;
+    let done = quarantine::replay_run(&api.app.workspace, of.run).await?;
+    let detail = json!({"written": done.written, "left": done.left.len()});
+    api.app.record(&caller.actor, "quarantine.replayed", &format!("run:{}", of.run), detail).await?;
+    Ok(Json(done))
 }
 
 /// POST /api/v1/quarantine/{id}/replay
@@ -101,14 +86,7 @@ pub(crate) async fn replay_row(
     caller: Caller,
     Named(id): Named<String>,
 ) -> Answer<Json<Replayed>> {
-    let workspace = &api.app.workspace;
-    let row = store::quarantine::get(workspace.store.pool(), &workspace.id.0, &id).await?;
-    let row = row.ok_or_else(|| ApiError::not_found("kept row", &id))?;
-    if row.replayed_at.is_some() {
-        return Err(ApiError::conflict("already_replayed", "This row was written before."));
-    }
-    replay(&api, &caller, vec![row.id]).await
-}
-async fn replay(_: &Api, _: &Caller, _: Vec<String>) -> Answer<Json<Replayed>> {
-    loop {}
+    quarantine::replay(&api.app.workspace, &id).await?;
+    api.app.record(&caller.actor, "quarantine.replayed", &format!("row:{id}"), json!({"written": 1})).await?;
+    Ok(Json(Replayed { written: 1, left: Vec::new() }))
 }

@@ -1,7 +1,5 @@
 //! Executions of pipelines: how far they are, what they said, what they proved.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
@@ -18,10 +16,11 @@ use super::extract::{List, Named, Params, limit};
 use super::live::{self, After, Frames, Refused};
 use crate::app::App;
 use crate::events::bus::Topic;
-use crate::events::{LogLevel, RunPhase, StreamProgress};
+use crate::events::LogLevel;
 use crate::ids::RunId;
+use crate::runner::record::{self, RunRecord};
 use crate::store;
-use crate::store::runs::{RunQuery, RunRow};
+use crate::store::runs::RunQuery;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 pub struct Search {
@@ -31,71 +30,6 @@ pub struct Search {
     state: Option<String>,
     limit: Option<usize>,
     after: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct RunView {
-    pub id: String,
-    pub pipeline: String,
-    pub pipeline_name: String,
-    pub phase: RunPhase,
-    /// Attempts in a row without progress; 1 when all is well.
-    pub attempt: u32,
-    pub queued_at: String,
-    #[serde(default)]
-    pub started_at: Option<String>,
-    #[serde(default)]
-    pub finished_at: Option<String>,
-    pub rows_written: u64,
-    pub bytes: u64,
-    #[serde(default)]
-    pub error: Option<RunFailure>,
-    pub streams: BTreeMap<String, StreamProgress>,
-    /// `confirm`, `schedule`, `manual` or `api`.
-    pub trigger: String,
-    /// Who or what started it.
-    pub started_by: String,
-    pub has_receipt: bool,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct RunFailure {
-    pub kind: String,
-    pub message: String,
-    #[serde(default)]
-    pub hint: Option<String>,
-    #[serde(default)]
-    pub stream: Option<String>,
-}
-
-impl RunView {
-    pub fn of(row: RunRow) -> Answer<Self> {
-        #[derive(Deserialize)]
-        struct State {
-            #[serde(default)]
-            attempt: Option<u32>,
-        }
-        let state: State = serde_json::from_str(&row.state)?;
-        let streams: BTreeMap<String, StreamProgress> = serde_json::from_str(&row.progress)?;
-        let phase = serde_json::from_value(serde_json::Value::String(row.phase))?;
-        Ok(Self {
-            id: row.id,
-            pipeline: row.pipeline,
-            pipeline_name: row.pipeline_name,
-            phase,
-            attempt: state.attempt.unwrap_or(1),
-            queued_at: row.queued_at,
-            started_at: row.started_at,
-            finished_at: row.finished_at,
-            rows_written: streams.values().map(|stream| stream.rows_written).sum(),
-            bytes: streams.values().map(|stream| stream.bytes).sum(),
-            error: row.error.as_deref().map(serde_json::from_str).transpose()?,
-            streams,
-            trigger: row.cause,
-            started_by: row.caused_by,
-            has_receipt: row.has_receipt,
-        })
-    }
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -126,24 +60,15 @@ impl From<store::run_logs::LogRow> for LogLine {
 }
 
 /// A run of this workspace.
-pub async fn find(app: &App, id: RunId) -> Answer<RunView> {
-    let row = store::runs::get(app.workspace.store.pool(), &app.workspace.id.0, &id.to_string()).await?;
-    RunView::of(row.ok_or_else(|| ApiError::not_found("run", id))?)
+pub async fn find(app: &App, id: RunId) -> Answer<RunRecord> {
+    record::show(&app.workspace, id).await?.ok_or_else(|| ApiError::not_found("run", id))
 }
 
 /// Runs, the newest first.
-pub async fn search(
-    app: &App,
-    pipeline: Option<String>,
-    phase: Option<String>,
-    after: Option<String>,
-    limit: usize,
-) -> Answer<List<RunView>> {
-    let query = RunQuery { pipeline, phase, after, limit: i64::try_from(limit).unwrap_or(i64::MAX) };
-    let workspace = &app.workspace;
-    let rows = store::runs::list(workspace.store.pool(), &workspace.id.0, &query).await?;
-    let items = rows.into_iter().map(RunView::of).collect::<Answer<Vec<_>>>()?;
-    let next = items.last().filter(|_| items.len() == limit).map(|run| run.id.clone());
+pub async fn search(app: &App, query: RunQuery) -> Answer<List<RunRecord>> {
+    let items = record::list(&app.workspace, &query).await?;
+    let full = i64::try_from(items.len()).is_ok_and(|found| found == query.limit);
+    let next = items.last().filter(|_| full).map(|run| run.id.to_string());
     Ok(List { items, next })
 }
 
@@ -162,12 +87,14 @@ pub async fn receipt_of(app: &App, id: RunId) -> Answer<String> {
 }
 
 /// GET /api/v1/runs
-pub async fn list(State(api): State<Api>, Params(asked): Params<Search>) -> Answer<Json<List<RunView>>> {
-    Ok(Json(search(&api.app, asked.pipeline, asked.state, asked.after, limit(asked.limit)).await?))
+pub async fn list(State(api): State<Api>, Params(asked): Params<Search>) -> Answer<Json<List<RunRecord>>> {
+    let limit = i64::try_from(limit(asked.limit)).unwrap_or(i64::MAX);
+    let query = RunQuery { pipeline: asked.pipeline, phase: asked.state, after: asked.after, limit };
+    Ok(Json(search(&api.app, query).await?))
 }
 
 /// GET /api/v1/runs/{id}
-pub async fn show(State(api): State<Api>, Named(id): Named<RunId>) -> Answer<Json<RunView>> {
+pub async fn show(State(api): State<Api>, Named(id): Named<RunId>) -> Answer<Json<RunRecord>> {
     Ok(Json(find(&api.app, id).await?))
 }
 
@@ -205,7 +132,7 @@ pub async fn cancel(
     State(api): State<Api>,
     caller: Caller,
     Named(id): Named<RunId>,
-) -> Answer<(StatusCode, Json<RunView>)> {
+) -> Answer<(StatusCode, Json<RunRecord>)> {
     find(&api.app, id).await?;
     api.app.cancel_run(id, &caller.actor).await?;
     Ok((StatusCode::ACCEPTED, Json(find(&api.app, id).await?)))

@@ -2,12 +2,17 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod evals;
+mod copying;
 mod duckdb;
 mod files;
 mod http;
+mod kill;
 mod planning;
 mod postgres;
+mod runner;
 mod sample;
+mod schedule;
 mod server;
 mod sqlite;
 mod tidy;
+mod yard;

@@ -135,6 +135,11 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     path.metadata().ok().map(|_| (0, 0))
 }
 
+/// Whether the file is open, with a lease out or not.
+pub(super) fn is_open(path: &Path) -> bool {
+    canonical(path, true).is_ok_and(|path| open_databases().contains_key(&path))
+}
+
 /// Whether a lease on the file is out.
 pub(super) fn is_used(path: &Path) -> bool {
     canonical(path, true).is_ok_and(|path| open_databases().get(&path).is_some_and(|entry| entry.leases > 0))

@@ -107,6 +107,11 @@ pub fn with_native<T>(path: &Path, work: impl FnOnce(&::duckdb::Connection) -> T
     Ok(work(&connection))
 }
 
+/// Whether this process has the file open, used or about to be closed.
+pub fn is_open(path: &Path) -> bool {
+    instance::is_open(path)
+}
+
 /// Whether somebody in this process uses the file: a read under way, an open writer.
 pub fn is_used(path: &Path) -> bool {
     instance::is_used(path)
