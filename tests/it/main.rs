@@ -4,6 +4,7 @@
 mod agent;
 mod copying;
 mod duckdb;
+mod evals;
 mod files;
 mod http;
 mod kill;
