@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::connectors::{Deletes, NullCursor};
 use crate::plan::spec::{
-    ByteSize, MaskSpec, NotifySpec, QuarantineSpec, ReadSpec, ScheduleSpec, SchemaPolicy, Verify, WriteSpec,
+    ByteSize, MaskSpec, NotifySpec, QuarantineSpec, ReadSpec, SchemaPolicy, Verify, WriteSpec,
 };
 
 /// What questions and assumptions can be about.
@@ -120,20 +120,6 @@ pub(super) struct ExpectedSchedule {
     pub cron: Wish<String>,
     pub timezone: Wish<String>,
     pub every: Wish<String>,
-}
-
-impl ExpectedSchedule {
-    /// The schedule that is meant, where it is told in full. Without a time zone it is UTC's.
-    pub(super) fn spec(&self, timezone: &str) -> Option<ScheduleSpec> {
-        use crate::plan::spec::{CronSpec, EverySpec};
-        match (&self.cron, &self.every) {
-            (Wish::Is(cron), _) => {
-                Some(ScheduleSpec::Cron(CronSpec { cron: cron.clone(), timezone: timezone.to_owned() }))
-            }
-            (_, Wish::Is(every)) => Some(ScheduleSpec::Every(EverySpec { every: every.clone() })),
-            _ => None,
-        }
-    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

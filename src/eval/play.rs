@@ -28,7 +28,6 @@ use crate::workspace::Workspace;
 
 /// A talk under way.
 struct Play<'a> {
-    case: &'a Case,
     ground: &'a Ground,
     workspace: &'a Workspace,
     bus: Bus,
@@ -71,7 +70,7 @@ pub(super) async fn play(
     };
     let talk = Talk::new(workspace.clone(), agent, bus.clone(), Arc::<Recorder>::clone(&recorder) as _);
     let conversation = talk.open_conversation(None).await?;
-    let mut play = Play { case, ground, workspace, bus, talk, recorder, conversation, seen: 0 };
+    let mut play = Play { ground, workspace, bus, talk, recorder, conversation, seen: 0 };
     let mut report = CaseReport::new(case);
     let mut said: Vec<&str> = Vec::new();
     for turn in &case.turns {
