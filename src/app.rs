@@ -188,7 +188,8 @@ impl App {
     }
 }
 
-fn model(config: &Config) -> Result<Arc<dyn ChatModel>, AppError> {
+/// The mind that the settings name.
+pub(crate) fn model(config: &Config) -> Result<Arc<dyn ChatModel>, AppError> {
     Ok(match &config.model {
         ModelChoice::Builtin => Arc::new(Builtin::new()),
         ModelChoice::OpenAi { name, base_url, key } => {

@@ -264,7 +264,11 @@ fn database_url(environment: &Environment) -> Result<Option<Secret>, ConfigError
 }
 
 fn model(environment: &Environment) -> Result<ModelChoice, ConfigError> {
-    let name = environment.get("TOWPATH_MODEL").unwrap_or("builtin");
+    model_named(environment.get("TOWPATH_MODEL").unwrap_or("builtin"), environment)
+}
+
+/// The model of this name, at the endpoint of the environment.
+pub fn model_named(name: &str, environment: &Environment) -> Result<ModelChoice, ConfigError> {
     if name == "builtin" {
         return Ok(ModelChoice::Builtin);
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::{Catalog, nearest};
-use crate::connectors::ConnectorKind;
+use crate::connectors::{About, ConnectorKind};
 
 /// A system of the file of names.
 #[derive(Debug, Deserialize)]
@@ -23,6 +23,22 @@ static SYSTEMS: LazyLock<Vec<System>> =
 
 pub(super) fn systems() -> &'static [System] {
     &SYSTEMS
+}
+
+/// What a well-known system is called, by its id, whether or not this program can reach it: it says of no role that it has
+/// it.
+pub fn system_about(id: &str) -> Option<About> {
+    let system = systems().iter().find(|system| system.id == id)?;
+    Some(About {
+        id: system.id.clone(),
+        name: system.name.clone(),
+        kind: system.kind,
+        description: String::new(),
+        nicknames: system.nicknames.clone(),
+        source: false,
+        destination: false,
+        secret_fields: Vec::new(),
+    })
 }
 
 /// A well-known system that this program has no connector for.

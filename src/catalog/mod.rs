@@ -2,6 +2,7 @@
 //! names, so that the answer is "not here" and not "what is that?".
 
 mod known;
+pub mod misfit;
 pub mod nearest;
 mod search;
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connectors::{self, About, DynConnector};
 
-pub use known::Known;
+pub use known::{Known, system_about};
 pub use search::Found;
 
 /// What a connection is used for.

@@ -150,7 +150,7 @@ async fn dispatch(cli: Cli, environment: &Environment, terminal: &Terminal) -> R
         Command::Demo(command) => return Box::pin(demo::run(command, config, environment, terminal)).await,
         Command::Serve(command) => return Box::pin(serve::run(command, config, terminal)).await,
         Command::Doctor => return Box::pin(doctor::run(config, terminal)).await,
-        Command::Eval(command) => return Box::pin(eval::run(command, config, terminal)).await,
+        Command::Eval(command) => return Box::pin(eval::run(command, config, environment, terminal)).await,
         Command::Secrets(command) => return Box::pin(secrets::run(command, config, terminal)).await,
         _ => {}
     }

@@ -3,8 +3,8 @@
 //! The test starts its own binary with a filter for [`child`], which is ignored otherwise, kills it by SIGKILL after a
 //! random wait, and lets the next process find what is on disk. Seeds are printed.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -24,6 +24,8 @@ const KILLS: usize = 7;
 /// Kills of one run, below the number of attempts that a run has without progress.
 const KILLS_OF_A_RUN: usize = 3;
 const ROWS: i64 = 4_000;
+/// Rows that come between two rounds.
+const GROWTH: i64 = 3_000;
 
 /// Takes up what was left, or starts a run, and brings it to its end unless it is killed before.
 #[tokio::test]
@@ -46,10 +48,27 @@ async fn child() {
             run
         }
     };
-    yard.runner.wait(run).await;
+    // Each commit is told, so that the parent can strike between two of them.
+    let told = async {
+        let mut last = 0;
+        loop {
+            let rows = towpath::store::checkpoints::of_run(yard.workspace.store.pool(), &run.to_string()).await.unwrap();
+            let epoch = rows.first().map_or(0, |row| row.epoch);
+            if epoch > last {
+                println!("MARK epoch {epoch}");
+                last = epoch;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::select! {
+        _ = yard.runner.wait(run) => {}
+        () = told => {}
+    }
 }
 
-fn spawn(folder: &std::path::Path, pipeline: PipelineId) -> Child {
+/// A child that has begun, and what else it says.
+fn spawn(folder: &std::path::Path, pipeline: PipelineId) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["kill::child", "--exact", "--ignored", "--nocapture"])
         .env(FOLDER, folder)
@@ -62,7 +81,21 @@ fn spawn(folder: &std::path::Path, pipeline: PipelineId) -> Child {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let marked = lines.any(|line| line.unwrap().starts_with("MARK"));
     assert!(marked, "the child ended before it did anything");
-    child
+    (child, lines)
+}
+
+/// Waits for a moment to strike: after some commits, or after some time.
+fn lie_in_wait(luck: &mut StdRng, longest: Duration, mut lines: Lines<BufReader<ChildStdout>>) {
+    if luck.random() {
+        for _ in 0..luck.random_range(1..6) {
+            if !lines.any(|line| line.is_ok_and(|line| line.starts_with("MARK"))) {
+                return;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(luck.random_range(0..15)));
+    } else {
+        std::thread::sleep(longest.mul_f64(luck.random()));
+    }
 }
 
 /// Where rows come from and go to, with a native look at both.
@@ -183,14 +216,14 @@ async fn killed_and_whole(pair: Pair, mode: Value) {
     plan["options"] = json!({"batch_rows": 25});
     let pipeline = yard.pipeline(plan).await;
     let update = mode["write"] != "append";
-    let (mut kills, mut rows, mut longest, mut round) = (0, ROWS, Duration::from_millis(600), 0);
+    let (mut kills, mut rows, mut longest, mut round, mut midway) = (0, ROWS, Duration::from_millis(600), 0, 0);
     while kills < KILLS {
         round += 1;
         assert!(round < 20, "the children end too fast to be killed");
         for _ in 0..KILLS_OF_A_RUN {
             let started = Instant::now();
-            let mut child = spawn(folder.path(), pipeline);
-            std::thread::sleep(longest.mul_f64(luck.random()));
+            let (mut child, lines) = spawn(folder.path(), pipeline);
+            lie_in_wait(&mut luck, longest, lines);
             // It may have ended by itself; then there is nothing to kill.
             let over = child.try_wait().unwrap().is_some();
             child.kill().unwrap();
@@ -210,6 +243,9 @@ async fn killed_and_whole(pair: Pair, mode: Value) {
             let run = run.parse().unwrap();
             let phase = yard.runner.wait(run).await;
             assert_eq!(phase, RunPhase::Completed, "{:?}", yard.show(run).await);
+            let receipt = yard.receipt(run).await["streams"][0].clone();
+            assert_eq!(receipt["verdict"], "counted", "{receipt}");
+            midway += usize::from(receipt["notes"].to_string().contains("interrupted"));
         }
         let receipt = yard.completed(pipeline).await;
         assert_eq!(receipt["verdict"], "counted", "{receipt}");
@@ -219,10 +255,10 @@ async fn killed_and_whole(pair: Pair, mode: Value) {
         let (source, target) = (ends.source().await, ends.target().await);
         assert_eq!(source.len(), target.len(), "seed {seed}, round {round}");
         assert!(source == target, "seed {seed}, round {round}: other rows");
-        ends.write(&growth(rows, 900, update)).await;
-        rows += 900;
+        ends.write(&growth(rows, GROWTH, update)).await;
+        rows += GROWTH;
     }
-    println!("{pair:?} {mode}: {kills} kills in {round} rounds");
+    println!("{pair:?} {mode}: {kills} kills in {round} rounds, {midway} of them between two commits of a run");
 }
 
 fn replace() -> Value {
