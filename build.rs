@@ -5,6 +5,8 @@
 fn main() {
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     println!("cargo:rerun-if-changed=migrations");
+    // The page is built into the program; it may not be there yet.
+    println!("cargo:rerun-if-changed=web-chat/dist");
     if let Ok(folder) = std::env::var("DUCKDB_LIB_DIR") {
         let folder = std::fs::canonicalize(&folder).map_or(folder, |path| path.display().to_string());
         println!("cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN:$ORIGIN/lib:{folder}");
