@@ -1,39 +1,39 @@
 //! The embedded planner held against the committed talks.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use towpath::agent::builtin::Builtin;
 use towpath::eval::{EvalOptions, Report};
 
-fn options(cases: &str) -> EvalOptions {
+/// Talks that the product must take as they stand.
+const MUST_PASS: &[&str] = &["seed_asks.yaml", "conduct.yaml"];
+/// The share of all talks, most of them by an examiner who had not seen the planner, that may not sink. It is raised when the
+/// planner gets better.
+const FLOOR: f64 = 0.84;
+
+async fn evaluate() -> Report {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/evals");
-    EvalOptions { cases: folder.join(cases), worlds: Some(folder.join("worlds")), model: Arc::new(Builtin::new()), tag: None, only: None }
-}
-
-async fn evaluate(options: EvalOptions) -> Report {
-    let report = towpath::eval::run(options).await.unwrap();
-    println!("{}", report.to_text());
-    report
-}
-
-fn conduct_is_clean(report: &Report) {
-    assert_eq!((report.fabricated(), report.unconfirmed(), report.leaked()), (0, 0, 0));
+    let options = EvalOptions {
+        cases: folder.join("cases"),
+        worlds: Some(folder.join("worlds")),
+        model: Arc::new(Builtin::new()),
+        tag: None,
+        case: None,
+        at_once: 2,
+    };
+    towpath::eval::run(options).await.unwrap()
 }
 
 #[tokio::test]
-async fn the_talks_that_the_product_must_take_pass() {
-    let report = evaluate(options("cases")).await;
-    conduct_is_clean(&report);
-    assert_eq!(report.passed(), report.cases.len());
-}
-
-/// Cases of one's own: `TOWPATH_TEST_EVALS=DIR cargo nextest run --test it evals::a_folder --run-ignored all --no-capture`.
-#[tokio::test]
-#[ignore = "for work on the planner: evaluates the folder that TOWPATH_TEST_EVALS names"]
-async fn a_folder() {
-    #[expect(clippy::disallowed_methods, reason = "a test's own setting")]
-    let folder = PathBuf::from(std::env::var("TOWPATH_TEST_EVALS").unwrap());
-    let report = evaluate(EvalOptions { cases: folder, worlds: None, ..options("cases") }).await;
-    conduct_is_clean(&report);
+async fn the_embedded_planner_passes_what_it_must_and_does_nothing_that_it_must_not() {
+    let report = evaluate().await;
+    assert_eq!((report.fabricated(), report.unconfirmed(), report.leaked()), (0, 0, 0), "{}", report.to_text(false));
+    let must: Vec<_> =
+        report.cases.iter().filter(|case| MUST_PASS.iter().any(|file| case.file.ends_with(file))).collect();
+    assert_eq!(must.len(), 15);
+    let failed: Vec<&str> = must.iter().filter(|case| !case.passed()).map(|case| case.id.as_str()).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    let rate = report.cases_passed().rate();
+    assert!(rate >= FLOOR, "{rate:.3} of all talks pass, below {FLOOR}\n{}", report.to_text(false));
 }

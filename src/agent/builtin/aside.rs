@@ -1,5 +1,7 @@
 //! What is asked about the workspace rather than of a plan: runs, logs, failures, pipelines, connections, connectors.
 
+mod answer;
+
 use serde_json::{Value, json};
 
 use super::fold::{fold, likeness, parts, same_but_number};
@@ -11,6 +13,8 @@ use super::step::{Step, ask, same};
 use super::token::{Kind, Sentence};
 use super::transcript::{Talk, Turn};
 use crate::agent::model::Attachment;
+pub(super) use answer::puzzled;
+use answer::{cause, connections, connectors, log, names, runs};
 
 /// What an aside is answered from.
 pub(super) struct Aside<'a> {
@@ -437,114 +441,3 @@ impl Aside<'_> {
 
 const GREETING: &str = "Hello. Say what should move, from where and to where, for example: copy customers from postgres to the warehouse every night.";
 pub(super) const HELP: &str = "I turn a sentence into a checked plan for moving data between your connections: which tables, which rows and columns, full or incremental, and when. You confirm each plan before anything runs. I also show runs and logs, find out why something failed, and stop, pause or retry with your word.";
-
-fn names(answer: &Value, list: &str, field: &str) -> Vec<String> {
-    answer
-        .get(list)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|item| item.get(field))
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect()
-}
-
-fn connections(answer: &Value) -> String {
-    let names = names(answer, "connections", "name");
-    if names.is_empty() {
-        return "This workspace has no connections yet. Add one under Connections.".to_owned();
-    }
-    format!("These connections are set up: `{}`.", names.join("`, `"))
-}
-
-fn connectors(answer: &Value) -> String {
-    let found = names(answer, "connectors", "name");
-    let total = answer.get("total").and_then(Value::as_u64).unwrap_or(found.len() as u64);
-    match found.as_slice() {
-        [] => "No connector fits that. Ask for a system by its name, or for all connectors.".to_owned(),
-        [one] => format!("There is a connector for {one}. Add a connection for it under Connections."),
-        many => {
-            format!("{total} connectors, among them {}.", many.iter().take(12).cloned().collect::<Vec<_>>().join(", "))
-        }
-    }
-}
-
-fn runs(answer: &Value) -> String {
-    let runs: Vec<String> = answer
-        .get("runs")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .take(5)
-        .map(|run| {
-            format!(
-                "`{}`: {}",
-                run.get("pipeline").and_then(Value::as_str).unwrap_or_default(),
-                run.get("phase").and_then(Value::as_str).unwrap_or_default()
-            )
-        })
-        .collect();
-    if runs.is_empty() { "No runs fit.".to_owned() } else { format!("Newest first: {}.", runs.join("; ")) }
-}
-
-fn log(answer: &Value) -> String {
-    let pipeline = answer.get("pipeline").and_then(Value::as_str).unwrap_or_default();
-    let lines = answer.get("lines").and_then(Value::as_array).map_or(0, Vec::len);
-    format!("The log of the newest run of `{pipeline}`, {lines} lines.")
-}
-
-/// The likeliest cause, in words.
-fn cause(answer: &Value) -> String {
-    let Some(cause) = answer.get("causes").and_then(Value::as_array).and_then(|causes| causes.first()) else {
-        return "The cause cannot be told from this. Paste more of the log around the error.".to_owned();
-    };
-    let part = |name: &str| cause.get(name).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-    let fix = cause
-        .get("fixes")
-        .and_then(Value::as_array)
-        .and_then(|fixes| fixes.first())
-        .and_then(|fix| fix.get("text"))
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    [part("explanation"), fix.to_owned()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Nothing was understood.
-pub(super) fn puzzled(sentence: &Sentence, directory: &Directory) -> Step {
-    let unknown: Vec<&str> = sentence
-        .tokens
-        .iter()
-        .filter(|token| token.kind == Kind::Word && !lexicon::is_known(&token.word))
-        .map(|token| token.text.as_str())
-        .collect();
-    let vocabulary = sentence.tokens.iter().any(|token| {
-        matches!(
-            token.word.as_str(),
-            "data"
-                | "table"
-                | "tables"
-                | "database"
-                | "pipeline"
-                | "sync"
-                | "rows"
-                | "etl"
-                | "move"
-                | "copy"
-                | "load"
-                | "plan"
-                | "schedule"
-                | "transfer"
-        )
-    });
-    if !vocabulary && unknown.len() * 2 > sentence.len() && sentence.len() > 3 {
-        return Step::Call { say: None, tool: "decline_request", arguments: json!({"text": NOT_OURS}) };
-    }
-    let sources =
-        directory.connections().filter(|connection| connection.source).map(|connection| connection.name.clone());
-    ask(
-        "goal",
-        "That was not understood. Which data should move, from where and to where?",
-        same(sources).into_iter().map(|(name, _)| (format!("From {name}"), format!("copy data from {name}"))).collect(),
-    )
-}
