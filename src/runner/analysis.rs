@@ -94,19 +94,8 @@ pub(super) async fn prepare(
     };
     let edge = match &cursor {
         Some(name) if stream.write == ResolvedWrite::Append => {
-            let cursor = schema.column(name).ok_or_else(|| no_cursor(name))?;
-            if !asked.contains(name) {
-                asked.push(name.clone());
-            }
-            let place = asked.iter().position(|column| column == name).ok_or_else(|| no_cursor(name))?;
-            let cursor = (place, cursor.data_type.logical.clone());
-            // Columns that came later do not count: a row that was delivered before they came is the same row.
-            let mut rows: Vec<_> =
-                stream.columns.iter().map(|column| column.source.data_type.logical.clone()).enumerate().collect();
-            if place >= stream.columns.len() {
-                rows.push(cursor.clone());
-            }
-            Some(EdgeColumns { cursor, rows })
+            let column = schema.column(name).ok_or_else(|| no_cursor(name))?;
+            Some(edge_columns(stream, column, &mut asked))
         }
         _ => None,
     };
@@ -170,6 +159,22 @@ fn refuse_what_cannot_be_right(stream: &ResolvedStream) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// What tells delivered rows from new ones; asks for the cursor if the plan does not move it.
+fn edge_columns(stream: &ResolvedStream, cursor: &Column, asked: &mut Vec<String>) -> EdgeColumns {
+    let place = asked.iter().position(|column| *column == cursor.name).unwrap_or_else(|| {
+        asked.push(cursor.name.clone());
+        asked.len() - 1
+    });
+    let cursor = (place, cursor.data_type.logical.clone());
+    // Columns that came later do not count: a row that was delivered before they came is the same row.
+    let mut rows: Vec<_> =
+        stream.columns.iter().map(|column| column.source.data_type.logical.clone()).enumerate().collect();
+    if place >= stream.columns.len() {
+        rows.push(cursor.clone());
+    }
+    EdgeColumns { cursor, rows }
 }
 
 fn no_cursor(name: &str) -> Failure {

@@ -1,12 +1,14 @@
 //! Which rows at the edge of an incremental read were delivered already.
 //!
 //! A source goes on from its last cursor value *including* the rows that tie with it, and delivers rows without a cursor
-//! value every time: whoever appends must drop those it has. The checkpoint carries a multiset of hashes of the rows
-//! delivered at the last value, and of those without a value; each drops one row that comes again.
+//! value, or with an infinite one, every time: whoever appends must drop those it has. The checkpoint carries a multiset
+//! of hashes of the rows delivered at the last value, and of those without a place in order; each drops one row that
+//! comes again.
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, BooleanArray, RecordBatch};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, RecordBatch};
+use arrow::datatypes::Date32Type;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use serde::{Deserialize, Serialize};
@@ -29,7 +31,7 @@ pub(super) struct Edge {
     /// Hashes of the rows at that value with their counts, base64.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     ties: String,
-    /// The same of rows without a value.
+    /// The same of rows without a value or with an infinite one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     nulls: String,
 }
@@ -43,9 +45,9 @@ pub(super) struct Boundary {
     columns: Vec<(usize, LogicalType)>,
     /// Rows that were delivered before and will come again.
     pending: Group,
-    /// Rows at the highest value so far and without value, that the destination has or is about to have.
+    /// Rows at the highest value so far, and without place in order, that the destination has or is about to have.
     reached: Group,
-    /// Rows without value that this read has shown, dropped ones too.
+    /// Rows without place in order that this read has shown, dropped ones too.
     seen_nulls: Multiset,
     limit: usize,
 }
@@ -82,9 +84,11 @@ impl Boundary {
         let mut bytes = Vec::new();
         // Only rows at the end of the batch can belong to the last value, and hashing is dear.
         let mut last = Vec::new();
-        canonical::append(Some(array), &self.cursor.1, rows.saturating_sub(1), &mut last);
+        if let Some(row) = (0..rows).rev().find(|row| !is_out_of_order(array, &self.cursor.1, *row)) {
+            canonical::append(Some(array), &self.cursor.1, row, &mut last);
+        }
         for (row, keep) in keep.iter_mut().enumerate() {
-            if array.is_null(row) {
+            if is_out_of_order(array, &self.cursor.1, row) {
                 let hash = canonical::row_hash(records, &self.columns, row, &mut bytes);
                 *self.seen_nulls.entry(hash).or_default() += 1;
                 *keep = !take(&mut self.pending.nulls, hash);
@@ -146,6 +150,24 @@ impl Boundary {
     }
 }
 
+/// No value, or an infinite one: nothing comes after infinity, so no source goes on from there.
+fn is_out_of_order(array: &ArrayRef, logical: &LogicalType, row: usize) -> bool {
+    if array.is_null(row) {
+        return true;
+    }
+    match logical {
+        LogicalType::Date => {
+            array.as_primitive_opt::<Date32Type>().is_some_and(|days| matches!(days.value(row), i32::MIN | i32::MAX))
+        }
+        LogicalType::Timestamp { .. } => {
+            let data = array.to_data();
+            let at = data.buffers().first().and_then(|buffer| buffer.typed_data::<i64>().get(data.offset() + row));
+            matches!(at, Some(&i64::MIN | &i64::MAX))
+        }
+        _ => false,
+    }
+}
+
 fn take(set: &mut Multiset, hash: u128) -> bool {
     let Some(count) = set.get_mut(&hash) else { return false };
     *count -= 1;
@@ -199,7 +221,7 @@ mod tests {
         RecordBatch::try_new(
             arrow_schema(&[column("at"), column("payload")]),
             vec![
-                Arc::new(Int64Array::from_iter(rows.iter().map(|row| row.0))),
+                Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>()),
                 Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1))),
             ],
         )
@@ -239,6 +261,26 @@ mod tests {
         let mut second = boundary(&first.edge());
         let rows = [(None, 0), (Some(5), 1), (Some(5), 2), (Some(5), 3), (Some(6), 1)];
         assert_eq!(admitted(&mut second, &rows), [(Some(5), 3), (Some(6), 1)]);
+    }
+
+    #[test]
+    fn rows_at_infinity_come_once_and_do_not_hide_the_ties_before_them() {
+        let day = |name: &str| Column::new(name, ColumnType::new(LogicalType::Date, "memory", "date"), true);
+        let read = |edge: &Edge, days: &[i32]| {
+            let array = Arc::new(arrow::array::Date32Array::from(days.to_vec()));
+            let records = RecordBatch::try_new(arrow_schema(&[day("on")]), vec![array]).unwrap();
+            let mut boundary = Boundary::new((0, LogicalType::Date), vec![(0, LogicalType::Date)], edge).unwrap();
+            let keep = boundary.admit(&records).unwrap();
+            let new = keep.map_or(days.len(), |keep| keep.true_count());
+            (new, boundary.final_edge())
+        };
+        let (new, edge) = read(&Edge::default(), &[i32::MIN, 1, 7, 7, i32::MAX]);
+        assert_eq!(new, 5);
+        // The source goes on at 7, and shows the infinite ones again.
+        let (new, edge) = read(&edge, &[i32::MIN, 7, 7, i32::MAX, i32::MAX]);
+        assert_eq!(new, 1);
+        let (new, _) = read(&edge, &[i32::MIN, 7, 7, 8, i32::MAX, i32::MAX]);
+        assert_eq!(new, 1);
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn put(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.extend(bytes);
 }
 
-fn number(out: &mut Vec<u8>, value: impl ToString) {
+fn number<T: ToString + Copy>(out: &mut Vec<u8>, value: T) {
     put(out, 2, value.to_string().as_bytes());
 }
 
@@ -175,9 +175,9 @@ mod tests {
 
     use super::*;
 
-    fn bytes(array: ArrayRef, logical: &LogicalType) -> Vec<u8> {
+    fn bytes(array: &ArrayRef, logical: &LogicalType) -> Vec<u8> {
         let mut out = Vec::new();
-        append(Some(&array), logical, 0, &mut out);
+        append(Some(array), logical, 0, &mut out);
         out
     }
 
@@ -215,18 +215,18 @@ mod tests {
 
     #[test]
     fn equal_values_are_equal_across_widths_and_other_values_are_not() {
-        let whole = bytes(Arc::new(Int32Array::from(vec![5])), &LogicalType::Int32);
-        assert_eq!(whole, bytes(Arc::new(Int64Array::from(vec![5])), &LogicalType::Int64));
+        let whole = bytes(&(Arc::new(Int32Array::from(vec![5])) as ArrayRef), &LogicalType::Int32);
+        assert_eq!(whole, bytes(&(Arc::new(Int64Array::from(vec![5])) as ArrayRef), &LogicalType::Int64));
         let decimal = Decimal128Array::from(vec![500]).with_precision_and_scale(10, 2).unwrap();
-        assert_eq!(whole, bytes(Arc::new(decimal), &LogicalType::Decimal { precision: 10, scale: 2 }));
-        assert_ne!(whole, bytes(Arc::new(StringArray::from(vec!["5"])), &LogicalType::Text));
+        assert_eq!(whole, bytes(&(Arc::new(decimal) as ArrayRef), &LogicalType::Decimal { precision: 10, scale: 2 }));
+        assert_ne!(whole, bytes(&(Arc::new(StringArray::from(vec!["5"])) as ArrayRef), &LogicalType::Text));
         assert_ne!(
-            bytes(Arc::new(Int32Array::from(vec![None::<i32>])), &LogicalType::Int32),
-            bytes(Arc::new(Int32Array::from(vec![0])), &LogicalType::Int32)
+            bytes(&(Arc::new(Int32Array::from(vec![None::<i32>])) as ArrayRef), &LogicalType::Int32),
+            bytes(&(Arc::new(Int32Array::from(vec![0])) as ArrayRef), &LogicalType::Int32)
         );
         assert_ne!(
-            bytes(Arc::new(Float64Array::from(vec![0.0])), &LogicalType::Float64),
-            bytes(Arc::new(Float64Array::from(vec![-0.0])), &LogicalType::Float64)
+            bytes(&(Arc::new(Float64Array::from(vec![0.0])) as ArrayRef), &LogicalType::Float64),
+            bytes(&(Arc::new(Float64Array::from(vec![-0.0])) as ArrayRef), &LogicalType::Float64)
         );
     }
 

@@ -100,7 +100,7 @@ mod tests {
             crate::connectors::schema::arrow_schema(&columns()),
             vec![
                 Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.0))),
-                Arc::new(StringArray::from_iter(rows.iter().map(|row| row.1))),
+                Arc::new(rows.iter().map(|row| row.1).collect::<StringArray>()),
             ],
         )
         .unwrap();

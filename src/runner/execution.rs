@@ -128,6 +128,9 @@ impl Execution {
 
     /// Carries the run to its end. The lease is held by the caller's journal already.
     pub(super) async fn drive(mut self) -> Result<RunPhase, Abandoned> {
+        if self.entry.state.phase().is_final() {
+            return Ok(self.entry.state.phase());
+        }
         if self.entry.state != RunState::Queued {
             self.log(LogLevel::Info, "The run is taken up where it was left.").await;
             self.step(Happening::Resumed, None).await?;

@@ -56,15 +56,18 @@ mod tests {
 
     use super::*;
 
-    fn masked_texts(array: ArrayRef, how: MaskSpec) -> Vec<Option<String>> {
-        let masked = mask(&array, how, &SigningKey::new([7; 32]));
+    fn masked_texts(array: &ArrayRef, how: MaskSpec) -> Vec<Option<String>> {
+        let masked = mask(array, how, &SigningKey::new([7; 32]));
         masked.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
     }
 
     #[test]
     fn equal_values_hash_alike_whatever_their_type_and_the_value_is_gone() {
-        let text = masked_texts(Arc::new(StringArray::from(vec![Some("42"), None, Some("42")])), MaskSpec::Hash);
-        let number = masked_texts(Arc::new(Int64Array::from(vec![42])), MaskSpec::Hash);
+        let text = masked_texts(
+            &(Arc::new(StringArray::from(vec![Some("42"), None, Some("42")])) as ArrayRef),
+            MaskSpec::Hash,
+        );
+        let number = masked_texts(&(Arc::new(Int64Array::from(vec![42])) as ArrayRef), MaskSpec::Hash);
         assert_eq!(text[0], text[2]);
         assert_eq!(text[0], number[0]);
         assert_eq!(text[1], None);
@@ -74,7 +77,7 @@ mod tests {
     #[test]
     fn a_partial_mask_keeps_first_character_and_length() {
         let names = StringArray::from(vec![Some("Zoë"), Some("x"), Some(""), Some("日本語"), None]);
-        let masked = masked_texts(Arc::new(names), MaskSpec::Partial);
+        let masked = masked_texts(&(Arc::new(names) as ArrayRef), MaskSpec::Partial);
         let expected = [Some("Z**"), Some("*"), Some(""), Some("日**"), None];
         assert_eq!(masked.iter().map(Option::as_deref).collect::<Vec<_>>(), expected);
     }
@@ -82,13 +85,16 @@ mod tests {
     #[test]
     fn an_instant_can_be_masked() {
         let at = arrow::array::TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC");
-        assert_eq!(masked_texts(Arc::new(at), MaskSpec::Partial)[0].as_deref().unwrap().chars().next(), Some('1'));
+        assert_eq!(
+            masked_texts(&(Arc::new(at) as ArrayRef), MaskSpec::Partial)[0].as_deref().unwrap().chars().next(),
+            Some('1')
+        );
     }
 
     #[test]
     fn redact_and_null_leave_nothing() {
         let names: ArrayRef = Arc::new(StringArray::from(vec![Some("secret"), None]));
-        assert_eq!(masked_texts(Arc::clone(&names), MaskSpec::Redact), [Some(REDACTED.to_owned()), None]);
-        assert_eq!(masked_texts(names, MaskSpec::Null), [None, None]);
+        assert_eq!(masked_texts(&names, MaskSpec::Redact), [Some(REDACTED.to_owned()), None]);
+        assert_eq!(masked_texts(&names, MaskSpec::Null), [None, None]);
     }
 }

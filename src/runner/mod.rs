@@ -325,6 +325,10 @@ impl Runner {
     async fn take_up(&self, row: &store::runs::RunRow) -> Result<(), StartError> {
         let Ok(entry) = store_journal::entry(row) else { return Err(StartError::Store(sqlx::Error::RowNotFound)) };
         let run = entry.run;
+        // A machine that slept finds its own leases over; the run goes on all the same.
+        if self.live().contains_key(&run) {
+            return Ok(());
+        }
         match self.inner.journal.claim(run).await {
             Ok(true) => {}
             // Another process was faster.

@@ -252,10 +252,19 @@ impl Writing<'_> {
             failure
         })?;
         let epoch = Epoch(self.epoch.0 + 1);
-        let done = self.writer.commit(Commit { epoch, checkpoint: Some(value), last }).await?;
-        if done.run != self.prepared.write.run || done.epoch != epoch || done.last != last {
+        let asked = Commit { epoch, checkpoint: Some(value), last };
+        let done = self.writer.commit(asked.clone()).await?;
+        if done.run != self.prepared.write.run || done.epoch != epoch {
             let message = format!("The destination answered another commit than number {} of this run.", epoch.0);
             return Err(Failure::new(ErrorKind::Bug, message));
+        }
+        // Another process took the run for abandoned and committed other rows under this number. What it has done
+        // stands, and the next attempt goes on from there.
+        if done.last != last || done.checkpoint != asked.checkpoint {
+            return Err(Failure::new(
+                ErrorKind::Unreachable,
+                "Another process wrote to this stream in the name of this run.",
+            ));
         }
         self.epoch = epoch;
         self.committed_rows = done.rows;

@@ -2,6 +2,7 @@
 //!
 //! The test starts its own binary with a filter for [`child`], which is ignored otherwise, kills it by SIGKILL after a
 //! random wait, and lets the next process find what is on disk. Seeds are printed.
+#![expect(clippy::indexing_slicing, clippy::print_stdout, reason = "a test may panic, and the seed must be seen")]
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -100,7 +101,7 @@ fn lie_in_wait(luck: &mut StdRng, longest: Duration, mut lines: Lines<BufReader<
 enum Ends {
     Sqlite { shop: Box<Connection>, target: Box<Connection> },
     DuckDb { shop: Box<Connection>, warehouse: std::path::PathBuf },
-    Postgres { shop: Database, target: Database },
+    Postgres { shop: Box<Database>, target: Box<Database> },
 }
 
 /// One row as every system shows it.
@@ -173,7 +174,7 @@ async fn ends(pair: Pair, yard: &Yard) -> Ends {
             Ends::DuckDb { shop, warehouse }
         }
         Pair::PostgresToPostgres => {
-            let (shop, target) = (Database::create().await, Database::create().await);
+            let (shop, target) = (Box::new(Database::create().await), Box::new(Database::create().await));
             yard.connect("shop", "postgres", shop.config()).await;
             yard.connect("target", "postgres", target.config()).await;
             Ends::Postgres { shop, target }
@@ -192,7 +193,8 @@ fn growth(from: i64, rows: i64, update: bool) -> String {
     let mut sql = format!("insert into items values {};", values.join(", "));
     if update && from > 0 {
         let changed = (from + rows) / 5;
-        sql.push_str(&format!("update items set name = 'changed {from}', changed = {changed} where id % 13 = 5;"));
+        let change = format!("update items set name = 'changed {from}', changed = {changed} where id % 13 = 5;");
+        sql.push_str(&change);
     }
     sql
 }

@@ -1,18 +1,22 @@
 //! Confirmed plans carried out over real systems and the real store.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use towpath::clock::Clock;
 use towpath::events::bus::Topic;
 use towpath::events::{Event, RunPhase};
 use towpath::ids::{Actor, ConversationId, RunId};
 use towpath::runner::{CancelError, Cause, CauseKind, StartError, quarantine, receipt};
-use towpath::store;
 use towpath::store::quarantine::QuarantineQuery;
+use towpath::store::{self, Store};
 use towpath::workspace::keys::WorkspaceKeys;
 
+use crate::postgres::Database;
+use crate::server::postgres_url;
 use crate::yard::{Yard, cause, person, spec};
 
 fn seed(shop: &Connection, rows: i64) {
@@ -30,7 +34,7 @@ fn seed(shop: &Connection, rows: i64) {
     shop.execute_batch("commit").unwrap();
 }
 
-fn items(mode: Value) -> Value {
+fn items(mode: &Value) -> Value {
     let mut stream = json!({"stream": "items", "target": "items"});
     stream.as_object_mut().unwrap().extend(mode.as_object().unwrap().clone());
     stream
@@ -46,7 +50,8 @@ async fn rows_move_and_the_receipt_proves_it() {
     let yard = Yard::open(folder.path()).await;
     let (shop, target) = (yard.sqlite("shop").await, yard.sqlite("target").await);
     seed(&shop, 1_000);
-    let mut plan = spec("shop", "target", items(json!({"read": "full", "write": "replace", "mask": {"name": "hash"}})));
+    let mut plan =
+        spec("shop", "target", items(&json!({"read": "full", "write": "replace", "mask": {"name": "hash"}})));
     plan["options"] = json!({"verify": "checksums", "batch_rows": 100});
     let pipeline = yard.pipeline(plan).await;
     let conversation = ConversationId::new();
@@ -98,7 +103,7 @@ async fn increments_follow_the_source_in_append_and_merge() {
         seed(&shop, 100);
         let mut mode = json!({"read": "incremental", "cursor": "changed", "null_cursor": "include"});
         mode.as_object_mut().unwrap().extend(write.as_object().unwrap().clone());
-        let mut plan = spec("shop", "target", items(mode));
+        let mut plan = spec("shop", "target", items(&mode));
         plan["options"] = json!({"verify": "checksums", "batch_rows": 10});
         let pipeline = yard.pipeline(plan).await;
         yard.completed(pipeline).await;
@@ -118,7 +123,7 @@ async fn a_pipeline_has_one_run_at_a_time_and_a_cancel_ends_it() {
     let yard = Yard::open(folder.path()).await;
     let (shop, _target) = (yard.sqlite("shop").await, yard.sqlite("target").await);
     seed(&shop, 200_000);
-    let pipeline = yard.pipeline(spec("shop", "target", items(json!({"read": "full", "write": "replace"})))).await;
+    let pipeline = yard.pipeline(spec("shop", "target", items(&json!({"read": "full", "write": "replace"})))).await;
     let run = yard.start(pipeline).await;
     match yard.runner.rerun(pipeline, cause()).await {
         Err(StartError::AlreadyRunning { run: other }) => assert_eq!(other, run),
@@ -146,7 +151,7 @@ async fn a_run_that_nobody_carries_out_is_taken_up_once_or_cancelled() {
     let yard = Yard::open(folder.path()).await;
     let (shop, target) = (yard.sqlite("shop").await, yard.sqlite("target").await);
     seed(&shop, 50);
-    let pipeline = yard.pipeline(spec("shop", "target", items(json!({"read": "full", "write": "append"})))).await;
+    let pipeline = yard.pipeline(spec("shop", "target", items(&json!({"read": "full", "write": "append"})))).await;
     // The program shuts down while the run is under way.
     let run = yard.start(pipeline).await;
     yard.tasks.shut_down().await;
@@ -175,13 +180,27 @@ async fn a_run_that_nobody_carries_out_is_taken_up_once_or_cancelled() {
 #[tokio::test]
 async fn a_row_that_does_not_fit_is_set_aside_and_replayed_after_the_plan_is_mended() {
     let folder = tempfile::tempdir().unwrap();
-    let yard = Yard::open(folder.path()).await;
+    set_aside_and_replayed(Yard::open(folder.path()).await).await;
+}
+
+#[tokio::test]
+async fn the_same_with_the_store_on_postgres() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), Database::create().await);
+    let mut url = url::Url::parse(&postgres_url()).unwrap();
+    url.set_path(&database.name);
+    let store = Store::open(url.as_str()).await.unwrap();
+    let yard = Yard::over(folder.path(), store.clone(), Clock::System);
+    set_aside_and_replayed(yard).await;
+    store.close().await;
+}
+
+async fn set_aside_and_replayed(yard: Yard) {
     let (shop, target) = (yard.sqlite("shop").await, yard.sqlite("target").await);
     seed(&shop, 20);
     shop.execute_batch("update items set price = '1.999' where id = 5").unwrap();
     let with_cast = |cast: &str| {
         let mode = json!({"read": "incremental", "cursor": "id", "write": "append", "cast": {"price": cast}});
-        let mut plan = spec("shop", "target", items(mode));
+        let mut plan = spec("shop", "target", items(&mode));
         plan["quarantine"] = json!({"max_rows": 3});
         plan
     };
@@ -213,7 +232,7 @@ async fn too_many_rejected_rows_fail_the_run_and_leave_the_target_alone() {
     let (shop, target) = (yard.sqlite("shop").await, yard.sqlite("target").await);
     seed(&shop, 20);
     shop.execute_batch("update items set price = 'x' where id > 10").unwrap();
-    let mut plan = spec("shop", "target", items(json!({"write": "append", "cast": {"price": "decimal(10,2)"}})));
+    let mut plan = spec("shop", "target", items(&json!({"write": "append", "cast": {"price": "decimal(10,2)"}})));
     plan["quarantine"] = json!({"max_rows": 9});
     let pipeline = yard.pipeline(plan).await;
     let (run, phase) = yard.run(pipeline).await;
@@ -231,7 +250,7 @@ async fn a_source_that_lost_a_column_stops_the_run_with_a_sentence() {
     let yard = Yard::open(folder.path()).await;
     let (shop, _target) = (yard.sqlite("shop").await, yard.sqlite("target").await);
     seed(&shop, 5);
-    let pipeline = yard.pipeline(spec("shop", "target", items(json!({"write": "append"})))).await;
+    let pipeline = yard.pipeline(spec("shop", "target", items(&json!({"write": "append"})))).await;
     yard.completed(pipeline).await;
     shop.execute_batch("alter table items add column colour text default 'red'").unwrap();
     let evolved = yard.completed(pipeline).await;

@@ -1,4 +1,5 @@
 //! Schedules over the real store: fired once, made up for once, passed over when they must be.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
 //! A workspace on disk with a runner, to move real rows between real systems.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -127,6 +128,7 @@ pub(crate) fn cause() -> Cause {
 }
 
 /// A plan with one stream.
+#[expect(clippy::needless_pass_by_value, reason = "a plan is written in place")]
 pub(crate) fn spec(source: &str, destination: &str, stream: Value) -> Value {
     json!({
         "version": 1, "name": "the test", "source": {"connection": source},

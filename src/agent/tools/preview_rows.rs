@@ -1,4 +1,3 @@
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -6,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::budget;
 use crate::agent::registry::Handler;
 use crate::agent::tool::{Effect, ToolContext, ToolError, ToolOutput};
+use crate::connectors::spelling::spell;
 use crate::store;
 use crate::workspace::WorkspaceError;
 
@@ -45,28 +45,15 @@ impl Handler for PreviewRows {
             .sample(&args.stream, args.limit.unwrap_or(USUAL))
             .await
             .map_err(|error| WorkspaceError::connector(&args.connection, error))?;
-        let broken = |error: arrow::error::ArrowError| ToolError::EndTurn(error.into());
-        let options = FormatOptions::default();
         let schema = records.schema();
         let mut columns = Vec::new();
         for (field, array) in schema.fields().iter().zip(records.columns()) {
             let plain = array.data_type().is_numeric() || array.data_type().is_temporal();
-            columns.push((
-                field.name(),
-                array,
-                plain,
-                ArrayFormatter::try_new(array.as_ref(), &options).map_err(broken)?,
-            ));
+            columns.push((field.name(), array, plain));
         }
         let rows = (0..records.num_rows().min(args.limit.unwrap_or(USUAL))).map(|row| {
-            let values = columns.iter().map(|(name, array, plain, shown)| {
-                let value = if array.is_null(row) {
-                    Value::Null
-                } else if *plain {
-                    json!(shown.value(row).to_string())
-                } else {
-                    json!(masked(&shown.value(row).to_string()))
-                };
+            let values = columns.iter().map(|(name, array, plain)| {
+                let value = spell(array, row).map_or(Value::Null, |text| json!(if *plain { text } else { masked(&text) }));
                 ((*name).clone(), value)
             });
             Value::Object(values.collect::<Map<_, _>>())

@@ -189,7 +189,7 @@ impl Held {
                         position: format!("row {} of batch {}", row + 1, self.batches),
                         code: code.to_owned(),
                         reason,
-                        row: as_json(records, row),
+                        row: Some(as_json(records, row)),
                     }),
                     Ok(mut values) => {
                         waiting += 1;
@@ -283,7 +283,7 @@ fn mark_deleted(values: &mut [Value], columns: &[TargetColumn], deleted: bool) {
 }
 
 /// The row as JSON, values in SQLite's text forms, so that it can be replayed.
-fn as_json(records: &RecordBatch, row: usize) -> Option<String> {
+fn as_json(records: &RecordBatch, row: usize) -> String {
     let mut object = Map::new();
     for (array, field) in records.columns().iter().zip(records.schema().fields()) {
         let value = match spell(array, row) {
@@ -294,7 +294,7 @@ fn as_json(records: &RecordBatch, row: usize) -> Option<String> {
         };
         object.insert(field.name().clone(), value);
     }
-    Some(Json::Object(object).to_string())
+    Json::Object(object).to_string()
 }
 
 fn insert(connection: &Connection, request: &WriteRequest, into: &str) -> Result<(), ConnectorError> {

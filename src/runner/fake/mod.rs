@@ -118,7 +118,7 @@ impl World {
                 verify: Verify::Checksums,
                 quarantine_max_rows: 100,
             },
-            rhythm: Rhythm { rows: 1, bytes: 1 << 30, time: Duration::from_secs(3600) },
+            rhythm: Rhythm { rows: 1, bytes: 1 << 30, time: Duration::from_hours(1) },
             signals: Signals::default(),
             wait: Duration::ZERO,
         }

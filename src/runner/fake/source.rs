@@ -100,7 +100,7 @@ fn batch(rows: &[Row], asked: &[String]) -> RecordBatch {
         .iter()
         .map(|column| match column.name.as_str() {
             "id" => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.id))) as ArrayRef,
-            "at" => Arc::new(Int64Array::from_iter(rows.iter().map(|row| row.at))),
+            "at" => Arc::new(rows.iter().map(|row| row.at).collect::<Int64Array>()),
             _ => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.payload))),
         })
         .collect();

@@ -2,19 +2,19 @@
 //! untouched.
 
 use arrow::array::{
-    Array as _, ArrayBuilder, ArrayRef, AsArray as _, BinaryBuilder, BooleanArray, BooleanBuilder, Date32Builder,
+    ArrayBuilder, ArrayRef, BinaryBuilder, BooleanArray, BooleanBuilder, Date32Builder,
     Decimal128Builder, Decimal256Builder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder,
     Int64Builder, PrimitiveBuilder, RecordBatch, RecordBatchOptions, StringBuilder, Time64MicrosecondBuilder,
     TimestampMicrosecondBuilder, TimestampMillisecondBuilder, TimestampNanosecondBuilder, TimestampSecondBuilder,
     UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
 };
-use arrow::datatypes::{ArrowPrimitiveType, DataType, Date32Type, SchemaRef, i256};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::datatypes::{ArrowPrimitiveType, SchemaRef, i256};
 
 use super::numeric::Numeric;
 use super::scalar::{date_in, integer, timestamp_in, uuid_text};
 use super::{HEADER, Refusal};
 use crate::connectors::postgres::data_type::Wire;
+use crate::connectors::spelling::spell;
 use crate::connectors::{Column, ConnectorError, ErrorKind, LogicalType, RejectedRow, Unit, schema};
 
 /// Upper limits of one batch.
@@ -216,31 +216,7 @@ impl BatchDecoder {
 
 /// One cell as JSON: its text, or null.
 pub(in super::super) fn show_cell(array: &ArrayRef, row: usize) -> serde_json::Value {
-    if array.is_null(row) {
-        return serde_json::Value::Null;
-    }
-    if let Some(infinity) = infinity(array, row) {
-        return infinity.into();
-    }
-    match ArrayFormatter::try_new(array, &FormatOptions::default()) {
-        Ok(formatter) => formatter.value(row).try_to_string().map_or(serde_json::Value::Null, Into::into),
-        Err(_) => serde_json::Value::Null,
-    }
-}
-
-/// The infinities of dates and timestamps, which Arrow would take for a time out of range.
-fn infinity(array: &ArrayRef, row: usize) -> Option<&'static str> {
-    let (value, low, high) = match array.data_type() {
-        DataType::Date32 => {
-            (i64::from(array.as_primitive_opt::<Date32Type>()?.value(row)), i32::MIN.into(), i32::MAX.into())
-        }
-        DataType::Timestamp(..) => {
-            let values = array.to_data();
-            (*values.buffer::<i64>(0).get(row)?, i64::MIN, i64::MAX)
-        }
-        _ => return None,
-    };
-    if value == low { Some("-infinity") } else { (value == high).then_some("infinity") }
+    spell(array, row).map_or(serde_json::Value::Null, Into::into)
 }
 
 struct ColumnDecoder {
