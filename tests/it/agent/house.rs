@@ -88,17 +88,14 @@ impl ChatModel for Script {
 pub(crate) fn whole(messages: &[Message]) {
     let mut open: Vec<&str> = Vec::new();
     for message in messages {
-        match message {
-            Message::Tool { call, .. } => {
-                let at = open.iter().position(|id| id == call);
-                open.remove(at.unwrap_or_else(|| panic!("a result without a call: {call}")));
-            }
-            _ => {
-                assert!(open.is_empty(), "calls without a result: {open:?}");
-                if let Message::Assistant { calls, .. } = message {
-                    open = calls.iter().map(|call| call.id.as_str()).collect();
-                }
-            }
+        if let Message::Tool { call, .. } = message {
+            let at = open.iter().position(|id| id == call);
+            open.remove(at.unwrap_or_else(|| panic!("a result without a call: {call}")));
+            continue;
+        }
+        assert!(open.is_empty(), "calls without a result: {open:?}");
+        if let Message::Assistant { calls, .. } = message {
+            open = calls.iter().map(|call| call.id.as_str()).collect();
         }
     }
     assert!(open.is_empty(), "calls without a result: {open:?}");
