@@ -79,6 +79,7 @@ impl Talk {
     /// Says something in a talk and waits until the turn has ended. What happens meanwhile is told by the bus; a caller who
     /// goes away does not end the turn, `cancel` and [`Talk::cancel_turn`] do. One turn at a time: while one goes on,
     /// [`TalkError::Busy`].
+    #[expect(clippy::too_many_arguments, reason = "what is said, where, by whom, and until when")]
     pub async fn say(
         &self,
         conversation: ConversationId,
@@ -91,7 +92,7 @@ impl Talk {
             return Err(TalkError::Empty);
         }
         self.known(conversation).await?;
-        let slot = self.take_turn(conversation, cancel)?;
+        let slot = self.take_turn(conversation, &cancel)?;
         let said = Said { text, attachments: attachments.into_iter().map(Into::into).collect() };
         let talk = self.clone();
         let turn = crate::tasks::spawn("turn", async move {
@@ -161,14 +162,13 @@ impl Talk {
     /// What a yes typed now would be about: the offer, unless a mind has asked something else since.
     async fn on_offer(&self, conversation: ConversationId) -> Result<Option<OnOffer>, TalkError> {
         let workspace = &self.workspace;
-        let offer = match plan::on_offer(workspace, conversation).await? {
-            Some(plan) => OnOffer::Plan(Box::new(plan)),
-            None => {
-                let db = workspace.store.pool();
-                let row = store::actions::on_offer(db, &workspace.id.0, &conversation.to_string()).await?;
-                let Some(id) = row.and_then(|row| row.id.parse().ok()) else { return Ok(None) };
-                OnOffer::Action(id)
-            }
+        let offer = if let Some(plan) = plan::on_offer(workspace, conversation).await? {
+            OnOffer::Plan(Box::new(plan))
+        } else {
+            let db = workspace.store.pool();
+            let row = store::actions::on_offer(db, &workspace.id.0, &conversation.to_string()).await?;
+            let Some(id) = row.and_then(|row| row.id.parse().ok()) else { return Ok(None) };
+            OnOffer::Action(id)
         };
         let said = transcript::load(&workspace.store, conversation).await?;
         let since = said.iter().rev().take_while(|message| !makes_an_offer(message));
@@ -205,7 +205,7 @@ impl Talk {
         Ok(())
     }
 
-    fn take_turn(&self, conversation: ConversationId, cancel: CancellationToken) -> Result<Slot, TalkError> {
+    fn take_turn(&self, conversation: ConversationId, cancel: &CancellationToken) -> Result<Slot, TalkError> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         if turns.contains_key(&conversation) {
             return Err(TalkError::Busy);

@@ -48,7 +48,7 @@ impl OpenAiConfig {
             key,
             temperature: None,
             max_tokens: None,
-            first_byte: Duration::from_secs(120),
+            first_byte: Duration::from_mins(2),
             silence: Duration::from_secs(90),
             retries: 2,
             longest_pause: Duration::from_secs(20),

@@ -93,14 +93,8 @@ fn render(template: &str, values: &[(&str, &str)]) -> String {
             rest = after;
             continue;
         };
-        match values.iter().find(|(known, _)| *known == name.trim()) {
-            Some((_, value)) => rendered.push_str(value),
-            None => {
-                rendered.push_str("{{");
-                rendered.push_str(name);
-                rendered.push_str("}}");
-            }
-        }
+        let value = values.iter().find(|(known, _)| *known == name.trim()).map(|(_, value)| *value);
+        rendered.push_str(&value.map_or_else(|| format!("{{{{{name}}}}}"), str::to_owned));
         rest = behind;
     }
     rendered.push_str(rest);

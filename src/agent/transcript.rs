@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::model::{Message, ToolCall};
 use crate::ids::ConversationId;
+use crate::store::messages::MessageRow;
 use crate::store::{self, Store};
 
 /// How many of the newest messages are read back.
@@ -41,11 +42,12 @@ pub async fn append(
         Message::Tool { .. } => "tool",
         Message::Notice { .. } => "notice",
     };
+    let mut row = MessageRow { seq: 0, role, body, created_at: store::stamp(at) };
     loop {
-        let seq = store::messages::last(store.pool(), &name).await? + 1;
+        row.seq = store::messages::last(store.pool(), &name).await? + 1;
         // Somebody else may have taken the number: a run that ended leaves a notice.
-        if store::messages::append(store.pool(), &name, seq, role, &body, &store::stamp(at)).await? {
-            return Ok(u32::try_from(seq).unwrap_or(u32::MAX));
+        if store::messages::append(store.pool(), &name, &row).await? {
+            return Ok(u32::try_from(row.seq).unwrap_or(u32::MAX));
         }
     }
 }

@@ -60,7 +60,7 @@ impl Default for Limits {
             rounds: 16,
             tool_calls: 40,
             tokens: 400_000,
-            wall: Duration::from_secs(300),
+            wall: Duration::from_mins(5),
             tool: Duration::from_secs(90),
             window: 160 * 1024,
         }

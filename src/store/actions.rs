@@ -65,24 +65,26 @@ pub async fn on_offer(
     .transpose()
 }
 
+/// What became of an offer.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// `done` or `declined`.
+    pub state: &'a str,
+    pub by: &'a str,
+    pub at: &'a str,
+}
+
 /// Records a decision, once: `false` when the offer was decided before, or is not there.
-pub async fn decide(
-    db: impl AnyExecutor<'_>,
-    workspace: &str,
-    id: &str,
-    state: &str,
-    by: &str,
-    at: &str,
-) -> sqlx::Result<bool> {
+pub async fn decide(db: impl AnyExecutor<'_>, workspace: &str, id: &str, decision: Decision<'_>) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update actions set state = $3, decided_by = $4, decided_at = $5
          where workspace = $1 and id = $2 and state = 'offered'",
     )
     .bind(workspace)
     .bind(id)
-    .bind(state)
-    .bind(by)
-    .bind(at)
+    .bind(decision.state)
+    .bind(decision.by)
+    .bind(decision.at)
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)

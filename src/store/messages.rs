@@ -4,24 +4,28 @@ use sqlx::{AnyExecutor, Row as _};
 
 use super::Row;
 
-/// Appends under the given number. `false` when the number is taken.
-pub async fn append(
-    db: impl AnyExecutor<'_>,
-    conversation: &str,
-    seq: i64,
-    role: &str,
-    body: &str,
-    at: &str,
-) -> sqlx::Result<bool> {
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRow {
+    pub seq: i64,
+    /// `user`, `assistant`, `tool` or `notice`.
+    pub role: &'static str,
+    /// JSON, as the agent's transcript writes it.
+    pub body: String,
+    pub created_at: String,
+}
+
+/// Appends under the row's number. `false` when the number is taken.
+pub async fn append(db: impl AnyExecutor<'_>, conversation: &str, row: &MessageRow) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "insert into messages (conversation, seq, role, body, created_at) values ($1, $2, $3, $4, $5)
          on conflict do nothing",
     )
     .bind(conversation)
-    .bind(seq)
-    .bind(role)
-    .bind(body)
-    .bind(at)
+    .bind(row.seq)
+    .bind(row.role)
+    .bind(&row.body)
+    .bind(&row.created_at)
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)

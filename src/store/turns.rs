@@ -34,21 +34,14 @@ pub async fn begin(db: impl AnyExecutor<'_>, row: &TurnRow) -> sqlx::Result<()> 
     Ok(())
 }
 
-/// How it ended. `model` is the mind that took it in the end.
-pub async fn finish(
-    db: impl AnyExecutor<'_>,
-    id: &str,
-    model: &str,
-    outcome: &str,
-    trace: &str,
-    at: &str,
-) -> sqlx::Result<()> {
+/// How it ended: everything of the row but its talk and its beginning. `model` is the mind that took it in the end.
+pub async fn finish(db: impl AnyExecutor<'_>, row: &TurnRow) -> sqlx::Result<()> {
     sqlx::query("update turns set model = $2, outcome = $3, trace = $4, finished_at = $5 where id = $1")
-        .bind(id)
-        .bind(model)
-        .bind(outcome)
-        .bind(trace)
-        .bind(at)
+        .bind(&row.id)
+        .bind(&row.model)
+        .bind(&row.outcome)
+        .bind(&row.trace)
+        .bind(&row.finished_at)
         .execute(db)
         .await?;
     Ok(())

@@ -33,6 +33,7 @@ pub struct Acted {
 impl Talk {
     /// Confirms a plan by the digest that the person saw, and starts it when `run` is set. A plan that was proposed in a
     /// talk tells that talk, whichever way it is confirmed; `conversation` given, it must be that one.
+    #[expect(clippy::too_many_arguments, reason = "whose yes it is, to what and with what accepted, is said in full")]
     pub async fn confirm(
         &self,
         conversation: Option<ConversationId>,
@@ -177,7 +178,8 @@ impl Talk {
         let row = row.filter(|row| row.conversation.as_deref() == Some(here.as_str())).ok_or(TalkError::NoAction)?;
         let offered = serde_json::from_str(&row.object).map_err(|_| TalkError::NoAction)?;
         let at = store::stamp(self.workspace.clock.now());
-        if !store::actions::decide(db, workspace, &id, state, &actor.0, &at).await? {
+        let decision = store::actions::Decision { state, by: &actor.0, at: &at };
+        if !store::actions::decide(db, workspace, &id, decision).await? {
             return Err(TalkError::Decided);
         }
         Ok(offered)

@@ -80,6 +80,8 @@ fn cancel_refused(error: CancelError) -> RunRefused {
     match error {
         CancelError::NotFound => RunRefused::new("run_not_found", "There is no such run.", None),
         CancelError::AlreadyEnded { .. } => RunRefused::new("run_ended", "The run has ended already.", None),
-        other => RunRefused::new("internal", "The run could not be stopped.", None).because(other),
+        other @ CancelError::Store(_) => {
+            RunRefused::new("internal", "The run could not be stopped.", None).because(other)
+        }
     }
 }

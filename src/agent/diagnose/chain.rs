@@ -62,7 +62,9 @@ impl Chain {
             } else if numbered && NUMBERED.is_match(line) {
                 level += 1;
             } else if WAS_DEEPER.is_match(line) {
-                levels.iter_mut().for_each(|level| *level += 1);
+                for level in &mut levels {
+                    *level += 1;
+                }
                 level = 0;
             } else if RECORD.is_match(line) {
                 level = 0;

@@ -138,8 +138,8 @@ mod tests {
             chunk(&json!([{"index": 1, "function": {"arguments": ":2}"}}]), Some("tool_calls")),
         ]);
         assert_eq!(found.len(), 2);
-        assert_eq!((&found[0].id[..], &found[0].arguments), ("a", &json!({"m": 1})));
-        assert_eq!((&found[1].name[..], &found[1].arguments), ("y", &json!({"n": 2})));
+        assert_eq!((found[0].id.as_str(), &found[0].arguments), ("a", &json!({"m": 1})));
+        assert_eq!((found[1].name.as_str(), &found[1].arguments), ("y", &json!({"n": 2})));
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
             chunk(&json!([{"index": 0, "id": "a", "function": {"name": "x", "arguments": "{}"}}]), None),
             chunk(&json!([{"index": 0, "id": "b", "function": {"name": "y", "arguments": {"n": 1}}}]), Some("stop")),
         ]);
-        assert_eq!(found.iter().map(|call| &call.name[..]).collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(found.iter().map(|call| call.name.as_str()).collect::<Vec<_>>(), ["x", "y"]);
         let found = calls(&[
             chunk(&json!([{"function": {"name": "x", "arguments": "{\"a\":"}}]), None),
             chunk(&json!([{"function": {"arguments": "1}"}}]), None),
@@ -183,7 +183,7 @@ mod tests {
             at.extend([0, whole.len()]);
             at.sort_unstable();
             let mut chunks = vec![chunk(&json!([{"index": 3, "id": "a", "function": {"name": "x"}}]), None)];
-            chunks.extend(at.windows(2).map(|pair| chunk(&json!([{"index": 3, "function": {"arguments": &whole[pair[0]..pair[1]]}}]), None)));
+            chunks.extend(at.windows(2).map(|pair| chunk(&json!([{"index": 3, "function": {"arguments": whole.get(pair[0]..pair[1])}}]), None)));
             chunks.push(json!({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}));
             let found = calls(&chunks);
             proptest::prop_assert_eq!(found[0].arguments.to_string(), whole);

@@ -105,7 +105,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn every_answer_ends_within_the_budget(texts in proptest::collection::vec("[a-zé\"\\\\]{0,4000}", 0..30), nested in 0..3) {
-            let mut answer = json!({"lines": texts.clone(), "one": texts.first(), "deep": {"x": texts}});
+            let mut answer = json!({"lines": texts, "one": texts.first(), "deep": {"x": texts}});
             for _ in 0..nested {
                 answer = json!({"inner": [answer]});
             }

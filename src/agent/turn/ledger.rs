@@ -55,7 +55,7 @@ pub enum Offer {
 
 #[derive(Debug)]
 pub(super) struct Ledger {
-    id: String,
+    row: TurnRow,
     begun: Instant,
     pub(super) rounds: u32,
     /// Rounds in a row whose calls were not JSON.
@@ -106,7 +106,7 @@ impl Ledger {
         };
         store::turns::begin(agent.workspace.store.pool(), &row).await?;
         Ok(Self {
-            id: row.id,
+            row,
             begun: Instant::now(),
             rounds: 0,
             malformed: 0,
@@ -205,8 +205,14 @@ impl Ledger {
             TurnOutcome::Cancelled => "cancelled",
             TurnOutcome::Failed => "failed",
         };
-        let at = store::stamp(agent.workspace.clock.now());
-        store::turns::finish(agent.workspace.store.pool(), &self.id, mind, word, &trace.to_string(), &at).await?;
+        let row = TurnRow {
+            model: mind.to_owned(),
+            finished_at: Some(store::stamp(agent.workspace.clock.now())),
+            outcome: Some(word.to_owned()),
+            trace: trace.to_string(),
+            ..self.row.clone()
+        };
+        store::turns::finish(agent.workspace.store.pool(), &row).await?;
         Ok(TurnSummary {
             outcome,
             message,

@@ -1,6 +1,7 @@
 //! One reply of a mind: text goes out as it comes, calls are collected whole.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -84,7 +85,7 @@ impl Turn<'_> {
         let request = ChatRequest {
             system: self.system.clone(),
             messages: transcript::window(&self.messages, self.window),
-            tools: self.specs.clone(),
+            tools: Arc::clone(&self.specs),
             now: self.agent.workspace.clock.now(),
             cancel: self.cancel.clone(),
         };

@@ -91,11 +91,11 @@ pub(crate) fn whole(messages: &[Message]) {
         if let Message::Tool { call, .. } = message {
             let at = open.iter().position(|id| id == call);
             open.remove(at.unwrap_or_else(|| panic!("a result without a call: {call}")));
-        } else {
-            assert!(open.is_empty(), "calls without a result: {open:?}");
-            if let Message::Assistant { calls, .. } = message {
-                open = calls.iter().map(|call| call.id.as_str()).collect();
-            }
+            continue;
+        }
+        assert!(open.is_empty(), "calls without a result: {open:?}");
+        if let Message::Assistant { calls, .. } = message {
+            open = calls.iter().map(|call| call.id.as_str()).collect();
         }
     }
     assert!(open.is_empty(), "calls without a result: {open:?}");

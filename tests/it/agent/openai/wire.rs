@@ -186,7 +186,8 @@ fn every_call_has_one_result(body: &Value) -> Result<(), String> {
             if seen.contains(&id) {
                 return Err(format!("two calls with one identity: {id}"));
             }
-            let arguments = call["function"]["arguments"].as_str().ok_or("arguments that are no text")?;
+            let arguments =
+                call.pointer("/function/arguments").and_then(Value::as_str).ok_or("arguments that are no text")?;
             serde_json::from_str::<Value>(arguments).map_err(|error| error.to_string())?;
             seen.push(id.clone());
             open.push(id);
