@@ -1,7 +1,12 @@
 # Everything a newcomer needs: `make demo` and `make test`. Each installs what it lacks.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-PROGRAM = $(or $(CARGO_TARGET_DIR),target)/debug/towpath
+# Where cargo puts what it builds: CARGO_TARGET_DIR, a setting of cargo, or `target`.
+PROGRAM = $(shell cargo metadata --no-deps --offline --format-version 1 2>/dev/null | grep -oE '"target_directory":"[^"]*"' | cut -d \" -f 4)/debug/towpath
+
+# Lints that fail a change. The others of Cargo.toml's table are told as warnings.
+DENIED = -D unused -D unsafe_code -D clippy::correctness -D clippy::suspicious -D clippy::disallowed_methods -D clippy::unwrap_used \
+	-D clippy::expect_used -D clippy::todo -D clippy::dbg_macro -D clippy::exit -D clippy::allow_attributes
 
 .PHONY: help demo build page test check fmt clippy deny test-rust test-page evals clean
 
@@ -32,7 +37,7 @@ fmt:
 	cargo fmt --check
 
 clippy: page
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --quiet -- $(DENIED)
 
 test-rust: page ## Rust tests and evaluations against real servers
 	scripts/servers cargo nextest run --locked
@@ -47,8 +52,9 @@ test-browser: build ## The page in a real browser against the real server
 evals: build ## Evaluate the embedded planner on every case in tests/evals
 	$(PROGRAM) eval --cases tests/evals/cases --worlds tests/evals/worlds
 
-deny: ## Licences, sources and advisories of dependencies
-	cargo deny check
+deny: ## Licences, sources and bans of dependencies
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny check bans licenses sources
 
 clean: ## Remove what was built and the demo's data
 	rm -rf target web-chat/dist .demo

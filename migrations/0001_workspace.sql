@@ -8,6 +8,14 @@ create table workspaces (
 );
 insert into workspaces (id, name, created_at) values ('main', 'Main', '2026-01-01T00:00:00Z');
 
+-- Keys that outlive a change of the vault's key: for masks and receipts.
+create table workspace_keys (
+    workspace text not null references workspaces (id),
+    purpose text not null,            -- mask, receipt
+    sealed text not null,
+    primary key (workspace, purpose)
+);
+
 create table connections (
     id text primary key,
     workspace text not null references workspaces (id),
@@ -103,6 +111,8 @@ create table runs (
 );
 create index runs_by_pipeline on runs (pipeline, queued_at);
 create index runs_by_phase on runs (phase);
+-- A pipeline has at most one run that has not ended: the insert of a second one is refused.
+create unique index runs_alive on runs (pipeline) where finished_at is null;
 
 create table checkpoints (
     run text not null references runs (id) on delete cascade,
@@ -132,6 +142,7 @@ create table quarantine (
     run text not null references runs (id),
     pipeline text not null references pipelines (id),
     stream text not null,
+    epoch bigint not null,            -- the commit that covers it
     position text not null,
     code text not null,
     reason text not null,
@@ -139,7 +150,7 @@ create table quarantine (
     at text not null,
     replayed_at text
 );
-create index quarantine_by_run on quarantine (run);
+create index quarantine_by_run on quarantine (run, stream, epoch);
 
 create table schedules (
     pipeline text primary key references pipelines (id),

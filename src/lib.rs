@@ -1,7 +1,7 @@
 //! Towpath moves data that people ask for in words: a request becomes a draft, a draft a validated plan, a validated plan
 //! a confirmed one, and only a confirmed plan runs. The modules stand in the order in which a request meets them.
 
-// The flow.
+// The flow. Not sorted: the order says something.
 pub mod agent;
 pub mod catalog;
 pub mod cli;
@@ -12,6 +12,7 @@ pub mod plan;
 pub mod runner;
 pub mod schedule;
 pub mod store;
+pub mod talk;
 
 // Composition.
 pub mod app;

@@ -112,6 +112,9 @@ pub enum ModelError {
     TooLong,
     #[error("the model's endpoint refused the key")]
     Unauthorized,
+    /// The endpoint answers and does not want this request: a wrong address or a model that it does not have.
+    #[error("the model's endpoint refused the request with status {status}")]
+    Refused { status: u16 },
     #[error("the model's endpoint does not answer")]
     Unreachable(#[source] anyhow::Error),
     #[error("the model's endpoint gave an answer that could not be read")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::events::Event;
+use crate::events::{Event, ProblemView};
 use crate::ids::ConversationId;
 use crate::workspace::Workspace;
 
@@ -40,6 +40,11 @@ pub enum Effect {
 pub trait Tool: Send + Sync {
     fn spec(&self) -> &ToolSpec;
 
+    /// Whether answers hold text of users' systems. They reach the mind wrapped.
+    fn untrusted(&self) -> bool {
+        self.spec().effect == Effect::Connect
+    }
+
     /// `arguments` has already passed `spec().parameters`.
     async fn call(&self, cx: &ToolContext, arguments: Value) -> Result<ToolOutput, ToolError>;
 }
@@ -63,6 +68,8 @@ pub struct ToolOutput {
     pub events: Vec<Event>,
     /// Nothing more to say in this turn: the person's answer is awaited.
     pub ends_turn: bool,
+    /// What stood in the way of a plan. The person is told when the turn ends without one.
+    pub rejected: Vec<ProblemView>,
 }
 
 /// Who can mend it.

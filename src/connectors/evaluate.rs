@@ -198,7 +198,7 @@ fn literal(batch: &RecordBatch, column: &str, op: Comparison, value: &Literal) -
         (kind, Literal::Number(number)) if kind.is_integer() || kind.is_decimal() => {
             let (number, scale) = unscaled(number).ok_or_else(mismatch)?;
             let scale = scale.max(scale_of(kind));
-            let number = rescaled(number, scale).ok_or_else(mismatch)?;
+            let number = rescaled(&number, scale).ok_or_else(mismatch)?;
             let right = Decimal256Array::from(vec![number]).with_precision_and_scale(76, scale).map_err(broken)?;
             apply(&convert(values, &DataType::Decimal256(76, scale))?, op, &Scalar::new(right))
         }
@@ -283,8 +283,8 @@ fn unscaled(text: &str) -> Option<(String, i8)> {
     Some((text.to_owned(), i8::try_from(fraction.len()).ok()?))
 }
 
-fn rescaled(text: String, scale: i8) -> Option<i256> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+fn rescaled(text: &str, scale: i8) -> Option<i256> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let zeros = usize::try_from(scale).ok()?.checked_sub(fraction.len())?;
     i256::from_string(&format!("{whole}{fraction}{}", "0".repeat(zeros)))
 }

@@ -4,14 +4,15 @@
 pub mod contract;
 pub(crate) mod decimal;
 pub mod duckdb;
-mod evaluate;
 mod error;
+mod evaluate;
 pub mod files;
 pub mod filter;
 pub mod item;
 pub(crate) mod moment;
 pub mod postgres;
 pub mod schema;
+pub(crate) mod spelling;
 pub mod sqlite;
 
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use evaluate::evaluate;
 pub use error::{ConnectorError, ErrorKind};
+pub use evaluate::evaluate;
 pub use item::{
     Batch, Change, Cursor, End, Epoch, Item, ItemStream, NullCursor, Operation, ReadMode, ReadRequest, RejectedRow,
 };

@@ -104,6 +104,11 @@ impl Bus {
         }
     }
 
+    /// The last number of a topic, 0 when it has none.
+    pub async fn last(&self, topic: Topic) -> Result<u64, BusError> {
+        Ok(store::events::last(self.store.pool(), &topic.to_string()).await?.unsigned_abs())
+    }
+
     /// Replay after a number, then live, without gap or repeat. Ends with [`BusError::Lagged`] for a client that cannot
     /// keep up.
     pub async fn subscribe(

@@ -90,6 +90,30 @@ pub struct StreamSpec {
     pub schema_policy: Option<SchemaPolicy>,
 }
 
+impl StreamSpec {
+    /// A stream moved whole, with every default.
+    pub fn of(stream: &str) -> Self {
+        Self {
+            stream: stream.to_owned(),
+            target: None,
+            read: ReadSpec::Full,
+            cursor: None,
+            lookback: None,
+            null_cursor: None,
+            write: None,
+            key: Vec::new(),
+            deletes: None,
+            filter: None,
+            select: Vec::new(),
+            exclude: Vec::new(),
+            rename: BTreeMap::new(),
+            cast: BTreeMap::new(),
+            mask: BTreeMap::new(),
+            schema_policy: None,
+        }
+    }
+}
+
 fn full() -> ReadSpec {
     ReadSpec::Full
 }

@@ -2,10 +2,30 @@
 //! `bigint` and `text` columns, times as RFC 3339 UTC text, JSON as text. One file per table, free functions on an
 //! executor.
 
+pub mod actions;
+pub mod audit;
+pub mod checkpoints;
+pub mod connections;
+pub mod conversations;
 pub mod events;
+pub mod keys;
+pub mod messages;
+pub mod pipelines;
+pub mod plans;
+#[cfg(test)]
+pub(crate) mod poke;
+pub mod quarantine;
+pub mod run_logs;
+pub mod runs;
+pub mod schedules;
+pub mod sessions;
+pub mod turns;
+pub mod workspace_keys;
+pub mod workspaces;
 
 use std::path::Path;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Any, AnyPool, Executor, SqlStr, Transaction};
@@ -30,6 +50,11 @@ pub type Row = AnyRow;
 
 /// In order; a migration that has shipped is never edited.
 const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "workspace", include_str!("../../migrations/0001_workspace.sql"))];
+
+/// A time as it is stored: RFC 3339, UTC, always with microseconds, so that it sorts as text.
+pub fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
 
 impl Store {
     /// Opens (and makes, and migrates) the SQLite store in a data directory.
@@ -87,6 +112,11 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// A stored time read back; `None` when the text is none.
+pub fn time(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
 }
 
 #[cfg(test)]

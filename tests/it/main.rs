@@ -1,10 +1,19 @@
 //! One binary for all tests that need more than a function: real servers, the real router, the real process.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-mod server;
+mod agent;
 mod copying;
 mod duckdb;
+mod evals;
 mod files;
+mod http;
+mod kill;
+mod planning;
+mod postgres;
+mod runner;
 mod sample;
+mod schedule;
+mod server;
 mod sqlite;
 mod tidy;
+mod yard;

@@ -209,6 +209,7 @@ mod tests {
         rows
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "rows are compared as results")]
     fn row(fields: &[Option<&str>]) -> Row {
         Ok(fields.iter().map(|field| field.map(str::to_owned)).collect())
     }

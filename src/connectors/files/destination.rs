@@ -13,8 +13,8 @@ use super::layout::{self, FileStream};
 use super::scan::{self, Found, Halt, Limits, Reading};
 use super::source::blocking;
 use super::state::State;
-use super::writer::{self, FileWriter};
-use super::{Config, folder};
+use super::writer::FileWriter;
+use super::{Config, folder, lines};
 use crate::connectors::{
     Batch, Checked, Column, ColumnType, ConnectorError, Destination, DestinationAbilities, End, ErrorKind, Fidelity,
     Folding, Item, ItemStream, Landing, RUN_ID_COLUMN, TargetName, TargetState, WriteRequest, Writer,
@@ -99,7 +99,7 @@ impl Destination for FileDestination {
     }
 
     fn land(&self, column: &ColumnType) -> Result<Landing, ConnectorError> {
-        let (target_type, note) = writer::land(self.config.write.format, &column.logical);
+        let (target_type, note) = lines::land(self.config.write.format, &column.logical);
         let fidelity = if note.is_some() { Fidelity::Lossless } else { Fidelity::Exact };
         Ok(Landing { target_type, fidelity, note: note.map(str::to_owned) })
     }
@@ -114,10 +114,10 @@ impl Destination for FileDestination {
             let Some(stream) = at(&config, &target)? else { return Ok(0) };
             let columns = scan::columns(&stream, &config.csv)?;
             let wanted: Vec<Column> = columns.iter().filter(|column| column.name == RUN_ID_COLUMN).cloned().collect();
-            if run.is_none() {
-                if let Some(rows) = scan::estimate_rows(&stream)? {
-                    return Ok(rows);
-                }
+            if run.is_none()
+                && let Some(rows) = scan::estimate_rows(&stream)?
+            {
+                return Ok(rows);
             }
             let mut rows = 0;
             let reading =
@@ -144,12 +144,12 @@ impl Destination for FileDestination {
             (Arc::clone(&self.config), target.clone(), run.map(str::to_owned), columns.to_vec());
         let (sender, receiver) = mpsc::channel(2);
         // Ends by itself when the receiving side is dropped.
-        let _ = tasks::spawn_blocking("read_back_files", move || {
+        drop(tasks::spawn_blocking("read_back_files", move || {
             let outcome = send_back(&config, &target, &columns, run.as_deref(), &sender);
             if let Err(Halt::Failed(error)) = outcome {
                 let _ = sender.blocking_send(Err(error));
             }
-        });
+        }));
         Ok(ReceiverStream::new(receiver).boxed())
     }
 }

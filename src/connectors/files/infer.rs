@@ -236,7 +236,9 @@ mod tests {
 
     fn guess(values: &[&str], everything: bool) -> LogicalType {
         let mut guess = Guess::default();
-        values.iter().for_each(|value| guess.field(value));
+        for value in values {
+            guess.field(value);
+        }
         guess.logical(everything)
     }
 

@@ -173,11 +173,12 @@ fn name_apart(found: &mut [FileStream]) {
         *seen.entry(stream.stream.clone()).or_default() += 1;
     }
     for stream in found.iter_mut() {
-        if stream.folder.is_none() && seen.get(&stream.stream).is_some_and(|count| *count > 1) {
-            if let Some(file) = stream.files.first() {
-                stream.stream = file.shown();
-                stream.name = file.shown();
-            }
+        if stream.folder.is_none()
+            && seen.get(&stream.stream).is_some_and(|count| *count > 1)
+            && let Some(file) = stream.files.first()
+        {
+            stream.stream = file.shown();
+            stream.name = file.shown();
         }
     }
 }

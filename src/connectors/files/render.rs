@@ -35,7 +35,7 @@ pub(super) fn text(
         LogicalType::Float32 => put(to, array.as_primitive::<Float32Type>().value(row)),
         LogicalType::Float64 => put(to, array.as_primitive::<Float64Type>().value(row)),
         LogicalType::Decimal { precision, .. } if *precision <= 38 => {
-            to.push_str(&array.as_primitive::<Decimal128Type>().value_as_string(row))
+            to.push_str(&array.as_primitive::<Decimal128Type>().value_as_string(row));
         }
         LogicalType::Decimal { .. } => to.push_str(&array.as_primitive::<Decimal256Type>().value_as_string(row)),
         LogicalType::Binary => {
@@ -148,9 +148,9 @@ fn timestamp(count: i64, unit: Unit, zoned: bool, to: &mut String) -> Result<(),
             let nanos = at.nanosecond();
             if nanos != 0 {
                 if nanos.is_multiple_of(1000) {
-                    put(to, format_args!(".{:06}", nanos / 1000))
+                    put(to, format_args!(".{:06}", nanos / 1000));
                 } else {
-                    put(to, format_args!(".{nanos:09}"))
+                    put(to, format_args!(".{nanos:09}"));
                 }
             }
             if zoned {

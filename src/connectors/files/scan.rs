@@ -51,10 +51,10 @@ pub(super) struct Limits {
 
 /// The columns of a stream: as given, as we wrote them down, or as the files show.
 pub(super) fn columns(stream: &FileStream, csv: &CsvConfig) -> Result<Vec<Column>, ConnectorError> {
-    if let Some(folder) = &stream.folder {
-        if let Some(columns) = folder::read_schema(folder)? {
-            return Ok(columns);
-        }
+    if let Some(folder) = &stream.folder
+        && let Some(columns) = folder::read_schema(folder)?
+    {
+        return Ok(columns);
     }
     let mut columns: Vec<Column> = Vec::new();
     let mut guesses: Vec<(String, Guess)> = Vec::new();
@@ -267,8 +267,8 @@ fn sample_csv(
     let places: Vec<usize> = names.iter().map(|name| place(guesses, name)).collect();
     let mut read = record.raw.len() as u64;
     let mut first = !csv.header;
-    while rows_too {
-        if !first && !records.next(&mut record).map_err(|error| of_io(&file.path, error))? {
+    loop {
+        if !rows_too || !first && !records.next(&mut record).map_err(|error| of_io(&file.path, error))? {
             break;
         }
         read += if first { 0 } else { record.raw.len() as u64 };
@@ -280,10 +280,10 @@ fn sample_csv(
         for (index, place) in places.iter().enumerate() {
             if let Some((bytes, quoted)) = record.field(index) {
                 let text = String::from_utf8_lossy(bytes);
-                if quoted || !(text.is_empty() || csv.null_text.as_deref() == Some(&*text)) {
-                    if let Some((_, guess)) = guesses.get_mut(*place) {
-                        guess.field(&text);
-                    }
+                if (quoted || !(text.is_empty() || csv.null_text.as_deref() == Some(&*text)))
+                    && let Some((_, guess)) = guesses.get_mut(*place)
+                {
+                    guess.field(&text);
                 }
             }
         }

@@ -4,9 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::compute::{
-    SortOptions, concat, concat_batches, filter_record_batch, sort_to_indices, take, take_record_batch,
-};
+use arrow::compute::{SortOptions, concat, concat_batches, filter_record_batch, sort_to_indices, take};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -14,20 +12,18 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::layout::{self, FileStream};
+use super::read::Work;
 use super::scan::{self, Found, Halt, Limits, Reading};
-use super::{Config, render, scalar};
-use crate::connectors::filter::{Comparison, Filter, Literal, Operand};
+use super::{Config, render};
+use crate::connectors::filter::Filter;
 use crate::connectors::{
-    Batch, CdcReadiness, Checked, Column, ConnectorError, Cursor, CursorProfile, End, ErrorKind, Item, ItemStream,
-    KeyProfile, LogicalType, NullCursor, ReadMode, ReadRequest, Source, SourceAbilities, StreamSchema, StreamSummary,
-    evaluate,
+    CdcReadiness, Checked, Column, ConnectorError, CursorProfile, ErrorKind, ItemStream, KeyProfile, ReadMode,
+    ReadRequest, Source, SourceAbilities, StreamSchema, StreamSummary, evaluate,
 };
 use crate::tasks;
 
 /// Rows that a profile looks at.
 const PROFILE_ROWS: u64 = 1_000_000;
-/// Rows of an incremental read that are sorted in memory; more are delivered with the last group at the end instead.
-const SORT_BYTES: usize = 64 * 1024 * 1024;
 const PROBE: Limits = Limits { rows: 8192, bytes: 8 * 1024 * 1024 };
 
 pub(super) struct FileSource {
@@ -209,11 +205,11 @@ impl Source for FileSource {
         };
         let (sender, receiver) = mpsc::channel(2);
         // The reader ends by itself when the receiving side is dropped: its next send fails.
-        let _ = tasks::spawn_blocking("read_files", move || {
+        drop(tasks::spawn_blocking("read_files", move || {
             if let Err(Halt::Failed(error)) = work.run(&sender) {
                 let _ = sender.blocking_send(Err(error));
             }
-        });
+        }));
         Ok(ReceiverStream::new(receiver).boxed())
     }
 
@@ -281,7 +277,7 @@ fn cursor_of(request: &ReadRequest) -> Option<&str> {
     }
 }
 
-fn bug(error: arrow::error::ArrowError) -> ConnectorError {
+pub(super) fn bug(error: arrow::error::ArrowError) -> ConnectorError {
     ConnectorError::new(ErrorKind::Bug, "A batch of file rows could not be put together.").because(error)
 }
 
@@ -314,224 +310,25 @@ fn each_text(values: &ArrayRef, mut see: impl FnMut(String)) -> Result<(), Conne
 }
 
 /// The least or the greatest value, as an array of at most one.
-fn extreme(values: &ArrayRef, greatest: bool) -> Result<ArrayRef, ConnectorError> {
+pub(super) fn extreme(values: &ArrayRef, greatest: bool) -> Result<ArrayRef, ConnectorError> {
     let options = SortOptions { descending: greatest, nulls_first: false };
     let first = sort_to_indices(values, Some(options), Some(1)).map_err(bug)?;
     let value = take(values, &first, None).map_err(bug)?;
     Ok(if value.null_count() > 0 { value.slice(0, 0) } else { value })
 }
 
-fn join(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef, ConnectorError> {
+pub(super) fn join(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef, ConnectorError> {
     concat(&[left.as_ref(), right.as_ref()]).map_err(bug)
 }
 
-fn shown(value: &ArrayRef, column: &Column) -> Option<String> {
+pub(super) fn shown(value: &ArrayRef, column: &Column) -> Option<String> {
     let mut text = String::new();
     (!value.is_empty() && render::text(value.as_ref(), 0, &column.data_type.logical, &mut text).ok()?).then_some(text)
 }
 
-fn passing(batch: &RecordBatch, filter: Option<&Filter>) -> Result<RecordBatch, ConnectorError> {
+pub(super) fn passing(batch: &RecordBatch, filter: Option<&Filter>) -> Result<RecordBatch, ConnectorError> {
     match filter {
         Some(filter) => filter_record_batch(batch, &evaluate(filter, batch)?).map_err(bug),
         None => Ok(batch.clone()),
-    }
-}
-
-type Sender = mpsc::Sender<Result<Item, ConnectorError>>;
-
-/// One read, on a blocking thread.
-struct Work {
-    config: Arc<Config>,
-    stream: FileStream,
-    known: Vec<Column>,
-    /// The request's columns, then those that only its filter and cursor need.
-    wanted: Vec<Column>,
-    request: ReadRequest,
-}
-
-impl Work {
-    fn run(&self, sender: &Sender) -> Result<(), Halt> {
-        let end = match &self.request.mode {
-            ReadMode::Full | ReadMode::Cdc => self.full(sender)?,
-            ReadMode::Incremental { cursor, lookback, nulls } => self.incremental(sender, cursor, *lookback, *nulls)?,
-        };
-        send(sender, Item::End(end))
-    }
-
-    fn reading(&self) -> Reading<'_> {
-        let limits = Limits { rows: self.request.batch_rows.max(1), bytes: self.request.batch_bytes.max(1) };
-        Reading { stream: &self.stream, known: &self.known, columns: &self.wanted, csv: &self.config.csv, limits }
-    }
-
-    fn full(&self, sender: &Sender) -> Result<End, Halt> {
-        if let (None, Some(rows)) = (&self.request.filter, scan::estimate_rows(&self.stream)?) {
-            send(sender, Item::Expected { rows })?;
-        }
-        let mut rows = 0;
-        scan::scan(&self.reading(), &mut |found| match found {
-            Found::Batch(batch) => rows_sent(&mut rows, self.deliver(sender, &batch, self.request.filter.as_ref())?),
-            Found::Rejected(row) => send(sender, Item::Rejected(row)),
-        })?;
-        Ok(End { rows, cursor: None })
-    }
-
-    /// Sends the rows that pass, with just the request's columns; answers how many.
-    fn deliver(&self, sender: &Sender, batch: &RecordBatch, filter: Option<&Filter>) -> Result<u64, Halt> {
-        let passing = passing(batch, filter)?;
-        if passing.num_rows() == 0 {
-            return Ok(0);
-        }
-        let columns: Vec<usize> = (0..self.request.columns.len()).collect();
-        let records = passing.project(&columns).map_err(bug)?;
-        send(sender, Item::Batch(Batch::rows(records)))?;
-        Ok(passing.num_rows() as u64)
-    }
-
-    /// Files have no order. Few rows are sorted; of many, the greatest cursor value is found first, and its rows come last.
-    fn incremental(
-        &self,
-        sender: &Sender,
-        cursor: &str,
-        lookback: Option<std::time::Duration>,
-        nulls: NullCursor,
-    ) -> Result<End, Halt> {
-        let place = self.wanted.iter().position(|column| column.name == cursor).unwrap_or_default();
-        let Some(column) = self.wanted.get(place) else { return Ok(End { rows: 0, cursor: None }) };
-        let after =
-            self.request.after.as_ref().and_then(|after| after.0.get("value")).and_then(serde_json::Value::as_str);
-        let mut wanted: Vec<Filter> = self.request.filter.iter().cloned().collect();
-        let is_null = Filter::IsNull { column: cursor.to_owned(), negated: false };
-        if let Some(value) = after {
-            let bound = compare(cursor, Comparison::GreaterOrEqual, back(value, column, lookback)?);
-            wanted.push(if nulls == NullCursor::Exclude { bound } else { Filter::Or(vec![bound, is_null.clone()]) });
-        } else if nulls == NullCursor::Exclude {
-            wanted.push(Filter::IsNull { column: cursor.to_owned(), negated: true });
-        }
-        let filter = Filter::And(wanted);
-        let mut held = Vec::new();
-        let mut bytes = 0;
-        let mut greatest: Option<ArrayRef> = None;
-        scan::scan(&self.reading(), &mut |found| match found {
-            Found::Batch(batch) => {
-                let batch = passing(&batch, Some(&filter))?;
-                let values = batch.column(place);
-                if nulls == NullCursor::Error && values.null_count() > 0 {
-                    return Err(ConnectorError::new(
-                        ErrorKind::BadData,
-                        format!("A row of `{}` has no value in its cursor `{cursor}`.", self.stream.stream),
-                    )
-                    .advise("Set `null_cursor` to include or exclude, or fill in the values.")
-                    .into());
-                }
-                let high = extreme(values, true)?;
-                greatest = Some(match greatest.take() {
-                    Some(before) => extreme(&join(&before, &high)?, true)?,
-                    None => high,
-                });
-                bytes += batch.get_array_memory_size();
-                if bytes <= SORT_BYTES {
-                    held.push(batch)
-                } else {
-                    held.clear()
-                }
-                Ok(())
-            }
-            Found::Rejected(row) => send(sender, Item::Rejected(row)),
-        })?;
-        let value = greatest.as_ref().and_then(|greatest| shown(greatest, column));
-        let rows = if bytes <= SORT_BYTES {
-            self.sorted(sender, &held, place)?
-        } else {
-            self.last_group_last(sender, filter, cursor, column, value.as_deref())?
-        };
-        let value = value.or_else(|| after.map(str::to_owned));
-        Ok(End { rows, cursor: value.map(|value| Cursor(serde_json::json!({ "value": value }))) })
-    }
-
-    fn sorted(&self, sender: &Sender, held: &[RecordBatch], place: usize) -> Result<u64, Halt> {
-        let Some(first) = held.first() else { return Ok(0) };
-        let all = concat_batches(first.schema_ref(), held).map_err(bug)?;
-        let order =
-            sort_to_indices(all.column(place), Some(SortOptions { descending: false, nulls_first: true }), None)
-                .map_err(bug)?;
-        let all = take_record_batch(&all, &order).map_err(bug)?;
-        let mut rows = 0;
-        scan::slices(&all, self.reading().limits, &mut |found| match found {
-            Found::Batch(batch) => rows_sent(&mut rows, self.deliver(sender, &batch, None)?),
-            Found::Rejected(_) => Ok(()),
-        })?;
-        Ok(rows)
-    }
-
-    fn last_group_last(
-        &self,
-        sender: &Sender,
-        filter: Filter,
-        cursor: &str,
-        column: &Column,
-        greatest: Option<&str>,
-    ) -> Result<u64, Halt> {
-        let Some(greatest) = greatest else { return Ok(0) };
-        let is_null = Filter::IsNull { column: cursor.to_owned(), negated: false };
-        let before = Filter::Or(vec![is_null, compare(cursor, Comparison::Less, literal(greatest, column))]);
-        let last = compare(cursor, Comparison::Equal, literal(greatest, column));
-        let mut rows = 0;
-        for part in [before, last] {
-            let filter = Filter::And(vec![filter.clone(), part]);
-            scan::scan(&self.reading(), &mut |found| match found {
-                Found::Batch(batch) => rows_sent(&mut rows, self.deliver(sender, &batch, Some(&filter))?),
-                // The first pass has told of these.
-                Found::Rejected(_) => Ok(()),
-            })?;
-        }
-        Ok(rows)
-    }
-}
-
-fn rows_sent(total: &mut u64, sent: u64) -> Result<(), Halt> {
-    *total += sent;
-    Ok(())
-}
-
-fn send(sender: &Sender, item: Item) -> Result<(), Halt> {
-    sender.blocking_send(Ok(item)).map_err(|_| Halt::Enough)
-}
-
-fn compare(column: &str, op: Comparison, value: Literal) -> Filter {
-    Filter::Compare { left: Operand::Column(column.to_owned()), op, right: Operand::Literal(value) }
-}
-
-fn literal(text: &str, column: &Column) -> Literal {
-    let text = text.to_owned();
-    match &column.data_type.logical {
-        LogicalType::Date => Literal::Date(text),
-        LogicalType::Timestamp { .. } => Literal::Timestamp(text),
-        logical if logical.is_number() => Literal::Number(text),
-        _ => Literal::Text(text),
-    }
-}
-
-/// The last cursor value, less the lookback.
-fn back(value: &str, column: &Column, lookback: Option<std::time::Duration>) -> Result<Literal, ConnectorError> {
-    let Some(lookback) = lookback else { return Ok(literal(value, column)) };
-    let unfit = || {
-        ConnectorError::new(
-            ErrorKind::Unsupported,
-            format!("A lookback wants a date or time as its cursor, and `{}` is none.", column.name),
-        )
-    };
-    let span = chrono::TimeDelta::from_std(lookback).map_err(|_| unfit())?;
-    match &column.data_type.logical {
-        LogicalType::Date => {
-            let date = scalar::date(value).ok_or_else(unfit)?;
-            // A part of a day reaches into the day before.
-            let days = u64::try_from(span.num_seconds()).unwrap_or(0).div_ceil(86_400);
-            Ok(Literal::Date(date.checked_sub_days(chrono::Days::new(days)).ok_or_else(unfit)?.to_string()))
-        }
-        LogicalType::Timestamp { .. } => match scalar::moment(value).ok_or_else(unfit)? {
-            scalar::Moment::Instant(at) => Ok(Literal::Timestamp((at - span).to_rfc3339())),
-            scalar::Moment::Wall(at) => Ok(Literal::Timestamp((at - span).format("%Y-%m-%dT%H:%M:%S%.f").to_string())),
-        },
-        _ => Err(unfit()),
     }
 }

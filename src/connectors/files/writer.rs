@@ -16,12 +16,12 @@ use std::sync::Arc;
 
 use super::compression::{PackedFile, ending, of_io};
 use super::folder::{self, PENDING_PREFIX, SCHEMA_FILE};
+use super::lines::{reject, text_rows};
 use super::source::blocking;
 use super::state::{self, Entry, State};
-use super::{Format, WriteConfig, csv, jsonl, render};
+use super::{Format, WriteConfig, csv};
 use crate::connectors::{
-    Batch, Column, Commit, Committed, ConnectorError, Epoch, ErrorKind, LogicalType, RejectedRow, Unit, WriteMode,
-    WriteRequest, Writer,
+    Batch, Column, Commit, Committed, ConnectorError, Epoch, ErrorKind, RejectedRow, WriteMode, WriteRequest, Writer,
 };
 
 /// Bytes of a Parquet row group that are held before they are written out.
@@ -442,93 +442,6 @@ fn write_schema(
     Ok(())
 }
 
-/// The rows as lines, without those that have no text form.
-fn text_rows(
-    format: Format,
-    records: &RecordBatch,
-    columns: &[Column],
-    batch: u64,
-    rejected: &mut Vec<RejectedRow>,
-) -> (Vec<u8>, u64) {
-    let (mut bytes, mut scratch, mut written) = (Vec::new(), String::new(), 0);
-    for row in 0..records.num_rows() {
-        let start = bytes.len();
-        let line = text_row(format, records, row, columns, &mut scratch, &mut bytes);
-        match line {
-            Ok(()) => written += 1,
-            Err((column, why)) => {
-                bytes.truncate(start);
-                rejected.push(reject(
-                    records,
-                    row,
-                    columns,
-                    batch,
-                    "value_out_of_range",
-                    format!("The value of column `{column}` {why}."),
-                ));
-            }
-        }
-    }
-    (bytes, written)
-}
-
-fn text_row(
-    format: Format,
-    records: &RecordBatch,
-    row: usize,
-    columns: &[Column],
-    scratch: &mut String,
-    to: &mut Vec<u8>,
-) -> Result<(), (String, &'static str)> {
-    if format == Format::Jsonl {
-        to.push(b'{');
-    }
-    for (index, (values, column)) in records.columns().iter().zip(columns).enumerate() {
-        if index > 0 {
-            to.push(b',');
-        }
-        let logical = &column.data_type.logical;
-        let told = |why| (column.name.clone(), why);
-        if format == Format::Jsonl {
-            jsonl::write_string(to, &column.name);
-            to.push(b':');
-            render::json(values.as_ref(), row, logical, scratch, to).map_err(told)?;
-        } else {
-            scratch.clear();
-            let value = render::text(values.as_ref(), row, logical, scratch).map_err(told)?;
-            csv::write_field(to, value.then_some(scratch.as_str()));
-        }
-    }
-    to.extend_from_slice(if format == Format::Jsonl { b"}\n" } else { b"\n" });
-    Ok(())
-}
-
-fn reject(
-    records: &RecordBatch,
-    row: usize,
-    columns: &[Column],
-    batch: u64,
-    code: &str,
-    reason: String,
-) -> RejectedRow {
-    let mut line = serde_json::Map::new();
-    for (values, column) in records.columns().iter().zip(columns) {
-        let mut text = String::new();
-        let value = match render::text(values.as_ref(), row, &column.data_type.logical, &mut text) {
-            Ok(false) => serde_json::Value::Null,
-            Ok(true) => serde_json::Value::String(text),
-            Err(_) => serde_json::Value::String("outside the range of text".to_owned()),
-        };
-        line.insert(column.name.clone(), value);
-    }
-    RejectedRow {
-        position: format!("row {} of batch {batch}", row + 1),
-        code: code.to_owned(),
-        reason,
-        row: Some(serde_json::Value::Object(line).to_string()),
-    }
-}
-
 /// Parquet has no whole seconds: such columns are kept in milliseconds, and their metadata says what they were.
 fn storable(records: &RecordBatch) -> Result<RecordBatch, ConnectorError> {
     let seconds = |field: &Field| matches!(field.data_type(), DataType::Timestamp(TimeUnit::Second, _));
@@ -561,41 +474,4 @@ fn of_parquet(path: &Path, error: parquet::errors::ParquetError) -> ConnectorErr
         None => ConnectorError::new(ErrorKind::Bug, format!("`{}` cannot be written as Parquet.", path.display()))
             .because(error),
     }
-}
-
-/// What becomes of a type in files of a format.
-pub(super) fn land(format: Format, logical: &LogicalType) -> (String, Option<&'static str>) {
-    let spelled = super::infer::spell(logical);
-    let note = match (format, logical) {
-        (Format::Parquet, LogicalType::Numeric) => {
-            Some("kept as decimal text, for Parquet has no number without bounds")
-        }
-        (
-            Format::Parquet,
-            LogicalType::Uuid
-            | LogicalType::Json
-            | LogicalType::Interval
-            | LogicalType::Enum
-            | LogicalType::Array
-            | LogicalType::Other,
-        ) => Some("kept as text"),
-        (Format::Parquet, LogicalType::Timestamp { unit: Unit::Second, .. }) => Some("kept in milliseconds"),
-        (Format::Parquet, _) => None,
-        (Format::Csv | Format::Jsonl, LogicalType::Binary) => Some("kept as hexadecimal text"),
-        (Format::Csv, _) => Some("kept as text; types stand in `_towpath_schema.json`"),
-        (Format::Jsonl, LogicalType::Date | LogicalType::Time | LogicalType::Timestamp { .. }) => {
-            Some("kept as ISO 8601 text")
-        }
-        (
-            Format::Jsonl,
-            LogicalType::Uuid
-            | LogicalType::Interval
-            | LogicalType::Enum
-            | LogicalType::Array
-            | LogicalType::Other
-            | LogicalType::Numeric,
-        ) => Some("kept as text"),
-        (Format::Jsonl, _) => None,
-    };
-    (spelled, note)
 }

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array as _, RecordBatch};
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params_from_iter};
@@ -14,6 +14,7 @@ use super::encode::encode;
 use super::state::{self, Kept};
 use super::tables::{self, Table};
 use super::{blocking, failure, listed, merge, open_to_write, quoted};
+use crate::connectors::spelling::spell;
 use crate::connectors::{
     Batch, Commit, Committed, ConnectorError, DELETED_COLUMN, Deletes, ErrorKind, Operation, RejectedRow, TargetColumn,
     WriteMode, WriteRequest, Writer,
@@ -284,15 +285,12 @@ fn mark_deleted(values: &mut [Value], columns: &[TargetColumn], deleted: bool) {
 /// The row as JSON, values in SQLite's text forms, so that it can be replayed.
 fn as_json(records: &RecordBatch, row: usize) -> Option<String> {
     let mut object = Map::new();
-    let options = arrow::util::display::FormatOptions::default();
     for (array, field) in records.columns().iter().zip(records.schema().fields()) {
-        let value = if array.is_null(row) {
-            Json::Null
-        } else {
-            let shown = arrow::util::display::ArrayFormatter::try_new(array.as_ref(), &options).ok()?;
-            let text = shown.value(row).try_to_string();
+        let value = match spell(array, row) {
+            Some(text) => Json::from(text),
+            None if array.is_null(row) => Json::Null,
             // A number beyond every calendar is shown as the number.
-            Json::from(text.unwrap_or_else(|_| format!("{:?}", array.slice(row, 1))))
+            None => Json::from(format!("{:?}", array.slice(row, 1))),
         };
         object.insert(field.name().clone(), value);
     }

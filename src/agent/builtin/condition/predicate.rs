@@ -1,0 +1,497 @@
+//! Predicates and how they are joined.
+
+mod edge;
+
+use super::Reader;
+use super::expression::{Comparison, Expression, literal};
+use super::moment::{self, Moment};
+use crate::agent::builtin::knowledge::{Column, ColumnKind};
+use crate::agent::builtin::lexicon::{self, Class};
+use crate::agent::builtin::link::How;
+use crate::agent::builtin::token::Kind;
+pub(super) use edge::{ago, on};
+use edge::{day, days_ago, edges, escaped, in_values, sql_moment};
+
+/// An expression, the token after it, and what was assumed for it.
+pub(super) type Parsed = Option<(Expression, usize, Vec<String>)>;
+
+impl Reader<'_> {
+    /// `a or b`, where `and` binds closer.
+    pub(super) fn expression(&self, at: usize) -> Parsed {
+        let (first, mut to, mut assumed) = self.conjunction(at)?;
+        let mut parts = vec![first];
+        while lexicon::is(self.sentence, to, Class::Or) {
+            let again = usize::from(self.sentence.is(to + 1, &["where", "if", "whose", "with", "the", "when"]));
+            let Some((next, end, more)) = self.conjunction(to + 1 + again) else { break };
+            parts.push(next);
+            assumed.extend(more);
+            to = end;
+        }
+        Some((Expression::or(parts), to, assumed))
+    }
+
+    fn conjunction(&self, at: usize) -> Parsed {
+        let (first, mut to, mut assumed) = self.unary(at)?;
+        let mut subject = first.columns().first().cloned();
+        let mut parts = vec![first];
+        loop {
+            let comma = usize::from(self.sentence.text(to) == ",");
+            let and = lexicon::phrase(self.sentence, to + comma, Class::And).unwrap_or(0);
+            if comma + and == 0 {
+                break;
+            }
+            let mut start = to + comma + and;
+            while self.sentence.is(
+                start,
+                &["where", "whose", "the", "with", "also", "that", "which", "if", "when", "their", "only", "who"],
+            ) && self.columns.mention(self.sentence, start, self.free).is_none()
+            {
+                start += 1;
+            }
+            // Behind a comma alone only a clear comparison goes on.
+            let next = self.unary(start).filter(|_| {
+                and > 0
+                    || self.columns.mention(self.sentence, start, self.free).is_some_and(|(end, _)| self.compares(end))
+            });
+            let next = next.or_else(|| (and > 0).then(|| self.same_subject(subject.as_deref(), start)).flatten());
+            let Some((next, end, more)) = next else { break };
+            subject = next.columns().first().cloned().or(subject);
+            parts.push(next);
+            assumed.extend(more);
+            to = end;
+        }
+        Some((Expression::and(parts), to, assumed))
+    }
+
+    /// `over 10 and under 20`: the column is not said again.
+    fn same_subject(&self, subject: Option<&str>, at: usize) -> Parsed {
+        let column = self.columns.get(subject?)?;
+        let (comparison, used) = self.comparison(at, column)?;
+        self.compared(column, comparison, at + used, Vec::new())
+    }
+
+    fn unary(&self, at: usize) -> Parsed {
+        if self.sentence.text(at) == "(" {
+            let (inner, to, assumed) = self.expression(at + 1)?;
+            return (self.sentence.text(to) == ")").then_some((inner, to + 1, assumed));
+        }
+        if self.sentence.is(at, &["not"]) {
+            let (inner, to, assumed) = self.unary(at + 1)?;
+            return Some((inner.negated(), to, assumed));
+        }
+        self.absent(at).or_else(|| self.predicate(at))
+    }
+
+    /// `no phone`, `missing email`, `a phone`, `have a last_login`.
+    fn absent(&self, at: usize) -> Parsed {
+        let mut here = at;
+        let mut negated = None;
+        while let Some(word) = Some(self.sentence.word(here)).filter(|word| !word.is_empty()) {
+            match word {
+                "no" | "without" | "missing" | "lacking" | "lack" | "empty" => negated = Some(false),
+                "non-null" | "non-empty" | "valid" => negated = Some(true),
+                "null" if here == at => negated = Some(false),
+                "have" | "has" | "had" | "having" | "with" => negated = negated.or(Some(true)),
+                "a" | "an" | "any" | "some" | "the" if negated.is_some() || matches!(word, "a" | "an") => {
+                    negated = negated.or(Some(true))
+                }
+                _ => break,
+            }
+            here += 1;
+        }
+        let negated = negated.filter(|_| here > at)?;
+        let (to, named) = self.columns.mention(self.sentence, here, self.free)?;
+        if self.compares(to) || self.sentence.kind(to) == Some(Kind::Operator) {
+            return None;
+        }
+        let column = named.names.first()?.clone();
+        Some((Expression::Null { column, negated }, to, Vec::new()))
+    }
+
+    fn predicate(&self, at: usize) -> Parsed {
+        let (to, named) = match self.columns.mention(self.sentence, at, self.free) {
+            Some(found) => found,
+            None => self.columns.loose_mention(self.sentence, at, self.free).filter(|(to, _)| self.compares(*to))?,
+        };
+        let column = self.columns.get(named.names.first()?)?;
+        let assumed = match named.how {
+            How::Name => Vec::new(),
+            How::Part | How::Slip => {
+                vec![format!("`{}` in the filter is read as the column `{}`.", self.sentence.span(at, to), column.name)]
+            }
+        };
+        if let Some((comparison, used)) = self.comparison(to, column) {
+            return self.compared(column, comparison, to + used, assumed);
+        }
+        // `deleted_at in the last 30 days`, `sold_on yesterday`
+        if matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp) {
+            let copula = usize::from(self.sentence.is(to, &["is", "was", "are", "were", "falls", "fell"]));
+            if let Some((expression, end)) = self.during(column, to + copula) {
+                return Some((expression, end, assumed));
+            }
+        }
+        (column.kind == ColumnKind::Boolean)
+            .then(|| (Expression::Flag { column: column.name.clone(), negated: false }, to, assumed))
+    }
+
+    /// Whether something that compares stands here.
+    pub(super) fn compares(&self, at: usize) -> bool {
+        let any = Column { kind: ColumnKind::Text, ..Column::default() };
+        self.comparison(at, &any).is_some() || self.sentence.is(at, &["older", "newer"])
+    }
+
+    /// The comparison that stands here and how many tokens it takes.
+    pub(super) fn comparison(&self, at: usize, column: &Column) -> Option<(Comparison, usize)> {
+        let sentence = self.sentence;
+        if sentence.kind(at) == Some(Kind::Operator) {
+            let operator = match sentence.text(at) {
+                "=" | "==" => "=",
+                "!=" | "<>" | "≠" => "<>",
+                "<" => "<",
+                ">" => ">",
+                "<=" | "≤" => "<=",
+                ">=" | "≥" => ">=",
+                _ => return None,
+            };
+            return Some((Comparison::Is(operator), 1));
+        }
+        let mut lead = 0;
+        let copula = sentence.is(
+            at,
+            &[
+                "is", "are", "was", "were", "isn't", "isnt", "aren't", "arent", "be", "being", "has", "have", "equals",
+                "equal", "doesn't", "does", "do", "don't", "must", "should", "wasn't",
+            ],
+        );
+        let mut negated = sentence.is(at, &["isn't", "isnt", "aren't", "arent", "doesn't", "don't", "wasn't"]);
+        let equals = sentence.is(at, &["equals", "equal"]);
+        if copula {
+            lead += 1;
+            if sentence.is(at + lead, &["be", "been"]) {
+                lead += 1;
+            }
+            if sentence.is(at + lead, &["not"]) {
+                negated = true;
+                lead += 1;
+            }
+        } else if sentence.is(at, &["not", "never"]) {
+            negated = true;
+            lead += 1;
+        }
+        if equals {
+            return Some((
+                Comparison::Is(if negated { "<>" } else { "=" }),
+                lead + usize::from(sentence.is(at + lead, &["to"])),
+            ));
+        }
+        self.worded(at + lead, negated, column).map(|(comparison, used)| (comparison, lead + used)).or_else(|| {
+            // `status is active`, `country not DE`
+            let means = copula || (negated && lead > 0);
+            means.then_some((Comparison::Is(if negated { "<>" } else { "=" }), lead))
+        })
+    }
+
+    fn worded(&self, at: usize, negated: bool, column: &Column) -> Option<(Comparison, usize)> {
+        let sentence = self.sentence;
+        let temporal = matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp);
+        let flip = |plain: &'static str, inverse: &'static str| Comparison::Is(if negated { inverse } else { plain });
+        let than = |at: usize| {
+            usize::from(sentence.is(at, &["than"]))
+                + 3 * usize::from(sentence.is(at + 1, &["or"]) && sentence.is(at + 2, &["equal"]))
+        };
+        let or_equal = |at: usize| sentence.is(at + 1, &["or"]) && sentence.is(at + 2, &["equal", "equals"]);
+        let to_after = |at: usize| usize::from(sentence.is(at, &["to"]));
+        Some(match sentence.word(at) {
+            "null" | "nil" | "none" | "empty" | "missing" | "blank" | "unset" => (Comparison::Null { negated }, 1),
+            "set" | "present" | "filled" | "known" | "populated" => (Comparison::Null { negated: !negated }, 1),
+            "exists" | "exist" => (Comparison::Null { negated: !negated }, 1),
+            "equal" | "equals" => (flip("=", "<>"), 1 + to_after(at + 1)),
+            "different" | "differs" | "differ" | "other" | "anything"
+                if sentence.is(at + 1, &["from", "than", "but"]) =>
+            {
+                (flip("<>", "="), 2)
+            }
+            "in" | "among" if sentence.text(at + 1) == "(" || !temporal && !sentence.is(at + 1, &["the"]) => {
+                (Comparison::In { negated }, 1)
+            }
+            "one" | "any" | "either" if sentence.is(at + 1, &["of"]) || sentence.is(at, &["either"]) => (
+                Comparison::In { negated },
+                1 + usize::from(sentence.is(at + 1, &["of"]))
+                    + usize::from(sentence.is(at + 2, &["the", "these", "those"])),
+            ),
+            "between" => (Comparison::Between { negated }, 1),
+            "like" | "ilike" | "matches" | "matching" => (Comparison::Like { negated }, 1),
+            "contains" | "containing" | "contain" | "includes" | "include" | "including" => {
+                (Comparison::Contains { negated }, 1)
+            }
+            "starts" | "begins" | "starting" | "beginning" | "start" | "begin"
+                if sentence.is(at + 1, &["with", "by", "in"]) =>
+            {
+                (Comparison::StartsWith { negated }, 2)
+            }
+            "ends" | "ending" | "end" if sentence.is(at + 1, &["with", "in", "on", "by"]) => {
+                (Comparison::EndsWith { negated }, 2)
+            }
+            "older" if sentence.is(at + 1, &["than"]) => (Comparison::Age("<"), 2),
+            "newer" | "younger" if sentence.is(at + 1, &["than"]) => (Comparison::Age(">"), 2),
+            "more" | "greater" | "larger" | "bigger" | "higher" | "later" if sentence.is(at + 1, &["than"]) => (
+                if or_equal(at + 1) { flip(">=", "<") } else { flip(">", "<=") },
+                1 + than(at + 1) + usize::from(or_equal(at + 1) && sentence.is(at + 4, &["to"])),
+            ),
+            "less" | "smaller" | "lower" | "fewer" | "earlier" if sentence.is(at + 1, &["than"]) => (
+                if or_equal(at + 1) { flip("<=", ">") } else { flip("<", ">=") },
+                1 + than(at + 1) + usize::from(or_equal(at + 1) && sentence.is(at + 4, &["to"])),
+            ),
+            "no" if sentence.is(at + 1, &["less", "fewer", "earlier"]) && sentence.is(at + 2, &["than"]) => {
+                (Comparison::Is(">="), 3)
+            }
+            "no" if sentence.is(at + 1, &["more", "later"]) && sentence.is(at + 2, &["than"]) => {
+                (Comparison::Is("<="), 3)
+            }
+            "above" | "over" | "exceeds" | "exceeding" | "exceed" | "after" | "beyond" | "past" => (flip(">", "<="), 1),
+            "below" | "under" | "beneath" | "before" => (flip("<", ">="), 1),
+            "prior" if sentence.is(at + 1, &["to"]) => (flip("<", ">="), 2),
+            "on" if sentence.is(at + 1, &["or"]) && sentence.is(at + 2, &["after"]) => (Comparison::Is(">="), 3),
+            "on" if sentence.is(at + 1, &["or"]) && sentence.is(at + 2, &["before"]) => (Comparison::Is("<="), 3),
+            "at" if sentence.is(at + 1, &["least"]) => (flip(">=", "<"), 2),
+            "at" if sentence.is(at + 1, &["most"]) => (flip("<=", ">"), 2),
+            "minimum" | "min" => (Comparison::Is(">="), 1 + usize::from(sentence.is(at + 1, &["of"]))),
+            "maximum" | "max" => (Comparison::Is("<="), 1 + usize::from(sentence.is(at + 1, &["of"]))),
+            "since" => (Comparison::Is(">="), 1),
+            "from" if temporal => (Comparison::Is(">="), 1),
+            "until" | "till" | "through" if temporal => (Comparison::Is("<="), 1),
+            "up" if sentence.is(at + 1, &["to"]) => (Comparison::Is("<="), 2),
+            _ => return None,
+        })
+    }
+
+    /// The right side of a comparison.
+    fn compared(&self, column: &Column, comparison: Comparison, at: usize, assumed: Vec<String>) -> Parsed {
+        let name = column.name.clone();
+        let temporal = matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp);
+        let (expression, to) = match comparison {
+            Comparison::Null { negated } => (Expression::Null { column: name, negated }, at),
+            Comparison::In { negated } => {
+                let (values, to) = self.values(at, column)?;
+                (in_values(name, values, negated), to)
+            }
+            Comparison::Between { negated } => self.between(column, at, negated)?,
+            Comparison::Like { negated } => {
+                let token = self.sentence.get(at)?;
+                let insensitive = self.sentence.before(at) == "ilike";
+                (Expression::Like { column: name, pattern: token.text.clone(), insensitive, negated }, at + 1)
+            }
+            Comparison::Contains { negated }
+            | Comparison::StartsWith { negated }
+            | Comparison::EndsWith { negated } => {
+                let skip = usize::from(self.sentence.is(at, &["the", "a", "an"]));
+                let skip =
+                    skip + usize::from(self.sentence.is(at + skip, &["word", "text", "letter", "string", "letters"]));
+                let token = self.sentence.get(at + skip)?;
+                let text = escaped(&token.text);
+                let pattern = match comparison {
+                    Comparison::StartsWith { .. } => format!("{text}%"),
+                    Comparison::EndsWith { .. } => format!("%{text}"),
+                    _ => format!("%{text}%"),
+                };
+                (Expression::Like { column: name, pattern, insensitive: false, negated }, at + skip + 1)
+            }
+            Comparison::Age(operator) if temporal => {
+                let (span, used) = moment::span(self.sentence, at)?;
+                (Expression::Compare { column: name, operator, value: ago(column, &span) }, at + used)
+            }
+            Comparison::Age(operator) => {
+                let (value, used) = self.value(at, column)?;
+                (
+                    Expression::Compare { column: name, operator: if operator == "<" { ">" } else { "<" }, value },
+                    at + used,
+                )
+            }
+            Comparison::Is(operator) if temporal => self.at_moment(column, operator, at)?,
+            Comparison::Is(operator) => return self.plain(column, operator, at, assumed),
+        };
+        Some((expression, to, assumed))
+    }
+
+    fn plain(&self, column: &Column, operator: &'static str, at: usize, assumed: Vec<String>) -> Parsed {
+        let name = column.name.clone();
+        let skip = usize::from(self.sentence.is(at, &["the", "a", "an"]) && column.kind != ColumnKind::Text);
+        if self.sentence.is(at, &["null"]) {
+            return Some((Expression::Null { column: name, negated: operator == "<>" }, at + 1, assumed));
+        }
+        let (value, used) = self.value(at + skip, column)?;
+        let mut to = at + skip + used;
+        if column.kind == ColumnKind::Boolean {
+            let negated = (value == "false") != (operator == "<>");
+            return Some((Expression::Flag { column: name, negated }, to, assumed));
+        }
+        // `100 or more`, `50 and below`
+        if operator == "=" && self.sentence.is(to, &["or", "and"]) {
+            let suffix = match self.sentence.word(to + 1) {
+                "more" | "higher" | "above" | "greater" | "up" | "over" | "later" | "bigger" => Some(">="),
+                "less" | "lower" | "below" | "fewer" | "smaller" | "under" | "earlier" => Some("<="),
+                _ => None,
+            };
+            if let Some(operator) = suffix {
+                return Some((Expression::Compare { column: name, operator, value }, to + 2, assumed));
+            }
+        }
+        if matches!(operator, "=" | "<>")
+            && let Some((more, end)) = self.more_values(to, column)
+        {
+            to = end;
+            let values = std::iter::once(value).chain(more).collect();
+            return Some((Expression::In { column: name, values, negated: operator == "<>" }, to, assumed));
+        }
+        Some((Expression::Compare { column: name, operator, value }, to, assumed))
+    }
+
+    /// `, b or c` after a first value.
+    fn more_values(&self, at: usize, column: &Column) -> Option<(Vec<String>, usize)> {
+        let mut values = Vec::new();
+        let mut to = at;
+        let mut closed = false;
+        while !closed {
+            let comma = usize::from(self.sentence.text(to) == "," || self.sentence.text(to) == "/");
+            let or = usize::from(self.sentence.is(to + comma, &["or", "nor"]));
+            if comma + or == 0 {
+                break;
+            }
+            let again = usize::from(
+                self.sentence.kind(to + comma + or) == Some(Kind::Operator)
+                    || self.sentence.is(to + comma + or, &["is"]),
+            );
+            let here = to + comma + or + again;
+            // A new comparison begins here rather than another value.
+            if self
+                .columns
+                .mention(self.sentence, here, self.free)
+                .is_some_and(|(end, _)| self.compares(end) || column.kind == ColumnKind::Number)
+            {
+                break;
+            }
+            let Some((value, used)) = self.value(here, column) else { break };
+            values.push(value);
+            to = here + used;
+            closed = or > 0;
+        }
+        // A list that never comes to its `or` was no list.
+        closed.then_some((values, to))
+    }
+
+    /// `(a, b)`, `a, b and c`.
+    fn values(&self, at: usize, column: &Column) -> Option<(Vec<String>, usize)> {
+        let bracket = matches!(self.sentence.text(at), "(" | "[");
+        let mut here = at + usize::from(bracket);
+        let (first, used) = self.value(here, column)?;
+        let mut values = vec![first];
+        here += used;
+        loop {
+            let comma = usize::from(matches!(self.sentence.text(here), "," | "/"));
+            let word = usize::from(self.sentence.is(here + comma, &["or", "and", "&"]));
+            if comma + word == 0 {
+                break;
+            }
+            let next = here + comma + word;
+            let begins = !bracket && self.columns.mention(self.sentence, next, self.free).is_some();
+            let Some((value, used)) = (!begins).then(|| self.value(next, column)).flatten() else { break };
+            values.push(value);
+            here = next + used;
+        }
+        let closes = bracket && matches!(self.sentence.text(here), ")" | "]");
+        (closes || !bracket).then_some((values, here + usize::from(closes)))
+    }
+
+    fn between(&self, column: &Column, at: usize, negated: bool) -> Option<(Expression, usize)> {
+        let name = column.name.clone();
+        let joins =
+            |at: usize| self.sentence.is(at, &["and", "to", "&"]) || matches!(self.sentence.text(at), "-" | "–");
+        if matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp) {
+            let (low, used) = moment::read(self.sentence, at, self.now)?;
+            let middle = at + used;
+            let (high, more) = joins(middle).then(|| moment::read(self.sentence, middle + 1, self.now)).flatten()?;
+            let (low, _) = edges(&low)?;
+            let end = middle + 1 + more;
+            let expression = match high {
+                Moment::Range(_, next) => Expression::And(vec![
+                    Expression::Compare { column: name.clone(), operator: ">=", value: low },
+                    Expression::Compare { column: name, operator: "<", value: day(next) },
+                ]),
+                other => Expression::Between { column: name, low, high: edges(&other)?.0, negated },
+            };
+            return Some((expression, end));
+        }
+        let (low, used) = self.value(at, column)?;
+        let middle = at + used;
+        let (high, more) = joins(middle).then(|| self.value(middle + 1, column)).flatten()?;
+        Some((Expression::Between { column: name, low, high, negated }, middle + 1 + more))
+    }
+
+    /// A comparison of a date or a timestamp with a moment.
+    pub(super) fn at_moment(&self, column: &Column, operator: &'static str, at: usize) -> Option<(Expression, usize)> {
+        let name = column.name.clone();
+        if let Some((value, used)) = sql_moment(self, at) {
+            return Some((Expression::Compare { column: name, operator, value }, at + used));
+        }
+        // `more than 30 days ago` is earlier than that.
+        let (moment, used) = moment::read(self.sentence, at, self.now).or_else(|| self.quoted_text(at))?;
+        let to = at + used;
+        let literal_operator = self.sentence.kind(at.saturating_sub(1)) == Some(Kind::Operator);
+        let ago_flips = matches!(moment, Moment::Ago(_))
+            && self.sentence.is(at.wrapping_sub(1), &["than"])
+            && self.sentence.is(at.wrapping_sub(2), &["more", "less", "longer"]);
+        let operator = match (ago_flips, operator) {
+            (true, ">") => "<",
+            (true, "<") => ">",
+            (_, operator) => operator,
+        };
+        let suffix = self.sentence.is(to, &["or", "and", "onwards", "on", "onward"])
+            && (self.sentence.is(to, &["onwards", "onward"])
+                || self.sentence.is(to + 1, &["later", "after", "newer", "onwards"]));
+        if suffix && operator == "=" {
+            let words = if self.sentence.is(to, &["onwards", "onward"]) { 1 } else { 2 };
+            return Some((Expression::Compare { column: name, operator: ">=", value: edges(&moment)?.0 }, to + words));
+        }
+        Some((on(column, operator, &moment, literal_operator)?, to))
+    }
+
+    fn quoted_text(&self, at: usize) -> Option<(Moment, usize)> {
+        self.sentence
+            .get(at)
+            .filter(|token| token.kind == Kind::Quoted)
+            .map(|token| (Moment::Instant(token.text.clone()), 1))
+    }
+
+    /// `in the last 30 days`, `in 2025`, `on 2026-01-05`, `this year`, `yesterday`, `2 weeks ago`.
+    pub(super) fn during(&self, column: &Column, at: usize) -> Option<(Expression, usize)> {
+        let name = column.name.clone();
+        let lead =
+            usize::from(self.sentence.is(at, &["in", "within", "during", "on", "from", "of", "for", "over", "at"]));
+        if let Some((span, used)) = moment::window(self.sentence, at + lead) {
+            return Some((
+                Expression::Compare { column: name, operator: ">=", value: ago(column, &span) },
+                at + lead + used,
+            ));
+        }
+        let (moment, used) = moment::read(self.sentence, at + lead, self.now)?;
+        let onwards = self.sentence.is(at + lead + used, &["onwards", "onward"])
+            || (self.sentence.is(at + lead + used, &["on", "and"])
+                && self.sentence.is(at + lead + used + 1, &["later", "after", "onwards"]));
+        if onwards {
+            let words = if self.sentence.is(at + lead + used, &["onwards", "onward"]) { 1 } else { 2 };
+            return Some((
+                Expression::Compare { column: name, operator: ">=", value: edges(&moment)?.0 },
+                at + lead + used + words,
+            ));
+        }
+        // `from January to March 2026`
+        if self.sentence.is(at, &["from"])
+            && self.sentence.is(at + lead + used, &["to", "until", "till", "through"])
+            && let Some((end, more)) = moment::read(self.sentence, at + lead + used + 1, self.now)
+        {
+            let first = Expression::Compare { column: name, operator: ">=", value: edges(&moment)?.0 };
+            return Some((Expression::and(vec![first, on(column, "<=", &end, false)?]), at + lead + used + 1 + more));
+        }
+        Some((on(column, "=", &moment, false)?, at + lead + used))
+    }
+}

@@ -1,0 +1,269 @@
+//! Questions about the workspace, and which of them are requests after all.
+
+#[expect(clippy::wildcard_imports, reason = "one thing in two files")]
+use super::*;
+
+/// Questions about the workspace, its runs and its systems.
+pub(super) fn question(sentence: &Sentence, standing: Standing) -> Option<Intent> {
+    let start = opening(sentence);
+    let asks = sentence.is(
+        start,
+        &[
+            "what",
+            "which",
+            "how",
+            "who",
+            "where",
+            "when",
+            "why",
+            "is",
+            "are",
+            "does",
+            "did",
+            "do",
+            "has",
+            "have",
+            "was",
+            "were",
+            "any",
+            "show",
+            "list",
+            "tell",
+            "give",
+            "see",
+            "display",
+            "view",
+            "describe",
+            "explain",
+            "get",
+            "check",
+            "status",
+            "what's",
+            "whats",
+            "how's",
+            "print",
+            "open",
+            "look",
+            "read",
+            "tail",
+            "whats",
+            "find",
+            "my",
+            "diagnose",
+            "investigate",
+            "troubleshoot",
+            "debug",
+        ],
+    ) || sentence.raw.trim_end().ends_with('?')
+        || sentence.len() <= 6;
+    let moving = moves(sentence) && sentence.is(start, &[""]) || starts_move(sentence, start);
+    if moving || !asks {
+        return (!moving && (says_why(sentence))).then_some(Intent::Diagnose);
+    }
+    if says_why(sentence) {
+        return Some(Intent::Diagnose);
+    }
+    let table = any(sentence, &["table", "tables", "streams", "collections", "topics"]);
+    if says(sentence, "logs") && !(table && moves(sentence)) && !standing.asked {
+        return Some(Intent::Logs);
+    }
+    if says(sentence, "catalog") && !standing.asked {
+        return Some(Intent::Catalog);
+    }
+    if says(sentence, "connections") {
+        return Some(Intent::Connections);
+    }
+    if any(sentence, &["next"])
+        && any(sentence, &["run", "runs", "fire", "start", "when"])
+        && sentence.is(start, &["when", "what", "show"])
+    {
+        return Some(Intent::NextRun);
+    }
+    if let Some(intent) = objects(sentence, start) {
+        return Some(intent);
+    }
+    if sentence.is(start, &["explain", "describe"])
+        || (sentence.is(start, &["what", "how", "tell", "show"])
+            && any(sentence, &["pipeline", "plan", "job", "sync"])
+            && any(sentence, &["does", "do", "works", "work", "about", "is"])
+            && !any(sentence, &["pipelines", "status", "doing", "running"]))
+    {
+        return Some(Intent::Explain);
+    }
+    if says(sentence, "runs")
+        && !standing.asked
+        && !any(sentence, &["weather", "capital", "meaning"])
+        && about_runs(sentence, standing)
+    {
+        return Some(Intent::Runs(phase(sentence)));
+    }
+    if says(sentence, "topics") {
+        return Some(Intent::Decline(NOT_OURS));
+    }
+    if lexicon::find(sentence, Class::Help)
+        .is_some_and(|(at, length)| at <= start && length + 3 >= sentence.len().saturating_sub(at))
+        && !standing.asked
+    {
+        return Some(Intent::Help);
+    }
+    let wh = sentence
+        .is(start, &["who", "when", "where", "what", "what's", "why", "how", "is", "are", "does", "do", "tell"])
+        && sentence.raw.trim_end().ends_with('?');
+    (wh && !standing.asked
+        && !standing.begun
+        && !has(sentence, Class::Transfer)
+        && !any(sentence, &["data", "table", "tables", "columns", "schema", "rows"]))
+    .then_some(Intent::Decline(NOT_OURS))
+}
+
+/// Begins with a verb of moving, or asks for something to be moved.
+pub(super) fn starts_move(sentence: &Sentence, start: usize) -> bool {
+    let verb = lexicon::phrase(sentence, start, Class::Transfer).is_some()
+        && !sentence.is(start, &["stream", "load", "copy"])
+        || sentence.is(start, &["copy", "load", "stream"]);
+    let wanted = sentence.is(
+        start,
+        &["get", "give", "have", "set", "schedule", "create", "make", "put", "send", "take", "keep", "build"],
+    ) && has_place(sentence)
+        && !any(sentence, &["log", "logs", "runs"]);
+    let can = sentence.is(0, &["can", "could", "would", "will"])
+        && has(sentence, Class::Transfer)
+        && has_place(sentence)
+        && !says(sentence, "catalog");
+    let how = sentence.is(start, &["how", "is", "what"])
+        && has(sentence, Class::Transfer)
+        && (0..sentence.len()).any(|at| sentence.is(at, &["from"]))
+        && (0..sentence.len()).any(|at| sentence.is(at, &["to", "into"]));
+    (verb && sentence.len() > start + 1) || wanted || can || how
+}
+
+/// `why did it fail`: a question about a failure, and not one about a plan.
+pub(super) fn says_why(sentence: &Sentence) -> bool {
+    let failure = sentence.tokens.iter().any(|token| {
+        let word = token.word.as_str();
+        ["fail", "error", "broke", "crash", "exception", "stuck", "abort"].iter().any(|stem| word.starts_with(stem))
+            || matches!(
+                word,
+                "wrong"
+                    | "problem"
+                    | "issue"
+                    | "stopped"
+                    | "die"
+                    | "died"
+                    | "happened"
+                    | "cause"
+                    | "failure"
+                    | "sqlstate"
+                    | "denied"
+                    | "refused"
+                    | "timeout"
+                    | "stalled"
+                    | "slow"
+            )
+    });
+    says(sentence, "diagnose") && failure || any(sentence, &["diagnose", "troubleshoot"])
+}
+
+/// Whether a question of runs speaks of runs, pipelines or what is known to run.
+pub(super) fn about_runs(sentence: &Sentence, standing: Standing) -> bool {
+    let noun = any(
+        sentence,
+        &[
+            "run",
+            "runs",
+            "ran",
+            "running",
+            "pipeline",
+            "pipelines",
+            "job",
+            "jobs",
+            "sync",
+            "syncs",
+            "load",
+            "transfer",
+            "replication",
+            "execution",
+            "executions",
+            "failed",
+            "fail",
+            "failing",
+            "failures",
+            "finish",
+            "finished",
+            "done",
+            "succeed",
+            "succeeded",
+            "complete",
+            "completed",
+            "status",
+            "progress",
+            "history",
+            "copy",
+            "overnight",
+            "night",
+            "errors",
+            "worked",
+            "work",
+            "state",
+            "going",
+            "doing",
+            "through",
+            "import",
+            "export",
+            "backup",
+        ],
+    );
+    noun || standing.pipeline
+}
+
+pub(super) fn phase(sentence: &Sentence) -> Option<&'static str> {
+    if any(sentence, &["failed", "failing", "failures", "failure", "fail", "broken", "errors"]) {
+        return Some("failed");
+    }
+    if any(sentence, &["cancelled", "canceled"]) {
+        return Some("cancelled");
+    }
+    if any(sentence, &["completed", "successful", "succeeded"]) && any(sentence, &["runs"]) {
+        return Some("completed");
+    }
+    None
+}
+
+/// Questions about tables, columns and rows.
+pub(super) fn objects(sentence: &Sentence, start: usize) -> Option<Intent> {
+    let asks = sentence.is(
+        start,
+        &[
+            "what", "which", "list", "show", "see", "tell", "display", "describe", "how", "does", "do", "is", "are",
+            "what's", "whats", "give", "get",
+        ],
+    );
+    if !asks {
+        return None;
+    }
+    let count = sentence.is(start, &["how"])
+        && sentence.is(start + 1, &["many", "big", "large"])
+        && (any(sentence, &["rows", "records", "row", "entries"]) || sentence.is(start + 1, &["big", "large"]));
+    if count && !any(sentence, &["did", "run", "runs"]) {
+        return Some(Intent::Count);
+    }
+    if any(sentence, &["columns", "column", "fields", "schema", "structure"])
+        && !any(sentence, &["schemas"])
+        && sentence
+            .is(start, &["what", "which", "list", "show", "describe", "tell", "does", "do", "see", "what's", "give"])
+    {
+        return Some(Intent::Columns);
+    }
+    if any(sentence, &["tables", "streams", "collections", "topics", "schemas", "datasets", "namespaces"])
+        || (sentence.is(start, &["what's", "what"])
+            && any(sentence, &["in", "inside"])
+            && any(sentence, &["database", "there", "have"]))
+    {
+        return Some(Intent::Tables);
+    }
+    (any(sentence, &["rows", "sample", "preview", "records", "data"])
+        && sentence.is(start, &["show", "give", "display", "see", "preview"])
+        && (any(sentence, &["sample", "few", "first", "some", "example", "preview"])
+            || sentence.tokens.iter().any(|token| token.kind == Kind::Number)))
+    .then_some(Intent::Rows)
+}

@@ -1,0 +1,286 @@
+//! What one utterance says about *what* moves and *between what*: connections, namespaces, streams. Columns, filters, modes
+//! and schedules are read afterwards, when it is known which streams are meant.
+
+mod namespace;
+mod object;
+mod place;
+mod region;
+mod target;
+
+use super::knowledge::{Knowledge, Known, Listing, all};
+use super::lexicon::{self, Class};
+use super::link::How;
+use super::link::connection::Directory;
+use super::link::stream::{Candidate, Streams};
+use super::token::{Kind, Sentence};
+pub(super) use place::Lead;
+pub(super) use region::clause_start;
+
+/// What a token was read as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Use {
+    #[default]
+    Free,
+    /// Inside a condition on rows.
+    Shaded,
+    Connection,
+    Namespace,
+    Stream,
+    Target,
+    Unknown,
+}
+
+/// A connection as named: by its candidates, or as something that the workspace does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub words: String,
+    pub names: Vec<String>,
+    pub how: How,
+    /// The connector of a system that no connection here is of.
+    pub system: Option<String>,
+}
+
+/// A namespace as named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Namespace {
+    pub name: String,
+    /// What was written, where it was read as another name.
+    pub slip_of: Option<String>,
+    /// Connections that have it; empty when none does.
+    pub of: Vec<String>,
+}
+
+/// Streams as named at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mention {
+    pub from: usize,
+    pub to: usize,
+    pub words: String,
+    pub candidates: Vec<Candidate>,
+    pub how: How,
+    /// Named to be left out.
+    pub left_out: bool,
+}
+
+/// Many streams at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wildcard {
+    /// With `*` for any letters; `*` alone is every stream.
+    pub pattern: String,
+    pub words: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reading {
+    pub sentence: Sentence,
+    pub uses: Vec<Use>,
+    pub source: Option<Place>,
+    pub destination: Option<Place>,
+    /// Connections that are no longer wanted: `instead of snowflake`.
+    pub replaced: Vec<String>,
+    pub namespace: Option<Namespace>,
+    pub source_namespace: Option<String>,
+    pub mentions: Vec<Mention>,
+    pub wildcard: Option<Wildcard>,
+    /// Names that were meant as streams and are none, and where they stand.
+    pub unknown: Vec<(String, usize)>,
+    /// Names for targets: of the mention at this place, or of the only stream.
+    pub targets: Vec<(Option<usize>, String)>,
+    /// It asks for data to move.
+    pub transfer: bool,
+    pub additive: bool,
+    pub instead: bool,
+}
+
+/// What the talk has said before, as far as it bears on reading the next utterance.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Before {
+    pub source: Vec<String>,
+    pub destination: Vec<String>,
+    /// A plan or a part of one is there to be changed.
+    pub begun: bool,
+    /// The streams chosen so far.
+    pub picked: Vec<Candidate>,
+    pub wildcard: bool,
+    /// The slot that the last question was about.
+    pub focus: Option<String>,
+}
+
+impl Reading {
+    pub(super) fn free(&self, at: usize) -> bool {
+        self.uses.get(at) == Some(&Use::Free)
+    }
+
+    fn mark(&mut self, from: usize, to: usize, value: Use) {
+        for place in self.uses.iter_mut().take(to).skip(from) {
+            *place = value;
+        }
+    }
+
+    pub(super) fn is(&self, at: usize, value: Use) -> bool {
+        self.uses.get(at) == Some(&value)
+    }
+
+    /// Whether anything was said about what moves or between what.
+    pub(super) fn has_objects(&self) -> bool {
+        self.source.is_some()
+            || self.destination.is_some()
+            || self.namespace.is_some()
+            || !self.mentions.is_empty()
+            || self.wildcard.is_some()
+            || !self.unknown.is_empty()
+    }
+}
+
+/// Reads the objects of an utterance. Asks for the listings that it takes.
+pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &Before) -> Known<(Reading, Streams)> {
+    let mut reading = Reading { sentence: split_names(Sentence::new(say), directory), ..Reading::default() };
+    reading.uses = vec![Use::Free; reading.sentence.len()];
+    region::shade(&mut reading);
+    reading.transfer = (0..reading.sentence.len()).any(|at| lexicon::is(&reading.sentence, at, Class::Transfer));
+    reading.instead = reading
+        .sentence
+        .tokens
+        .iter()
+        .any(|token| matches!(token.word.as_str(), "instead" | "rather" | "swap" | "switch"));
+    place::read_strong(&mut reading, directory, before);
+    let streams = gather(&reading, know, directory, before)?;
+    object::link(&mut reading, &streams, before);
+    place::read_weak(&mut reading, directory, before, &streams);
+    let listings = destinations(&reading, know, directory, before)?;
+    namespace::read(&mut reading, directory, &listings, &streams, before);
+    target::read(&mut reading);
+    let uses = reading.uses.clone();
+    lexicon::correct(&mut reading.sentence, |at| uses.get(at) == Some(&Use::Free));
+    reading.transfer |= (0..reading.sentence.len()).any(|at| lexicon::is(&reading.sentence, at, Class::Transfer));
+    object::read_wildcard(&mut reading, &streams);
+    namespace::read_unknown(&mut reading, directory, before);
+    object::read_unknown(&mut reading, &streams, before);
+    place::read_unknown(&mut reading, directory, before, &streams);
+    object::settle(&mut reading, before);
+    Ok((reading, streams))
+}
+
+/// Splits `shop_pg.public.orders` after the connection's name.
+fn split_names(mut sentence: Sentence, directory: &Directory) -> Sentence {
+    let mut tokens = Vec::with_capacity(sentence.tokens.len());
+    for token in sentence.tokens {
+        let dot = token.text.find('.').filter(|_| token.kind == Kind::Word);
+        let first = dot.and_then(|dot| token.text.get(..dot));
+        let rest = dot.and_then(|dot| token.text.get(dot + 1..));
+        let (Some(dot), Some(first), Some(rest)) = (dot, first, rest) else {
+            tokens.push(token);
+            continue;
+        };
+        let alone = Sentence::new(first);
+        let named =
+            directory.mention(&alone, 0, &|_| true).is_some_and(|mention| mention.to == alone.len() && mention.strong);
+        if !named || rest.is_empty() {
+            tokens.push(token);
+            continue;
+        }
+        let piece = |text: &str, kind, from: usize, glued| super::token::Token {
+            kind,
+            start: token.start + from,
+            end: token.start + from + text.len(),
+            text: text.to_owned(),
+            word: super::fold::lower(text),
+            glued,
+            quote: None,
+        };
+        tokens.push(piece(first, Kind::Word, 0, token.glued));
+        tokens.push(piece(".", Kind::Mark, dot, true));
+        tokens.push(piece(rest, Kind::Word, dot + 1, true));
+    }
+    sentence.tokens = tokens;
+    sentence
+}
+
+/// The streams of every connection that may be the source.
+fn gather(reading: &Reading, know: &Knowledge, directory: &Directory, before: &Before) -> Known<Streams> {
+    let names = sources(reading, directory, before);
+    let listings = all(names.iter().map(|name| know.listing(name)))?;
+    let mut streams = Streams::default();
+    let mut searches: Vec<Known<(String, Listing)>> = Vec::new();
+    for (name, listing) in names.iter().zip(&listings) {
+        streams.add(name, &listing.streams);
+        if !listing.complete {
+            // Too many to list: ask by the words that may name one.
+            for words in content_words(reading).into_iter().take(10) {
+                searches.push(know.search(name, &words).map(|found| (name.clone(), found)));
+            }
+        }
+    }
+    for (name, listing) in all(searches)? {
+        streams.add(&name, &listing.streams);
+    }
+    Ok(streams)
+}
+
+/// The connections whose streams may be meant.
+fn sources(reading: &Reading, directory: &Directory, before: &Before) -> Vec<String> {
+    let readable = |name: &String| directory.get(name).is_some_and(|connection| connection.source);
+    if let Some(place) = &reading.source {
+        return place.names.iter().filter(|name| readable(name)).cloned().collect();
+    }
+    if !before.source.is_empty() {
+        return before.source.iter().filter(|name| readable(name)).cloned().collect();
+    }
+    let taken: Vec<&String> =
+        reading.destination.iter().flat_map(|place| &place.names).chain(&before.destination).collect();
+    let only = (taken.len() == 1).then(|| taken.first().copied()).flatten();
+    directory
+        .connections()
+        .filter(|connection| connection.source && Some(&connection.name) != only)
+        .map(|connection| connection.name.clone())
+        .collect()
+}
+
+/// Words and neighbouring words of the utterance that are nobody's language but the data's.
+fn content_words(reading: &Reading) -> Vec<String> {
+    let sentence = &reading.sentence;
+    let content = |at: usize| {
+        reading.uses.get(at) != Some(&Use::Connection)
+            && matches!(sentence.kind(at), Some(Kind::Word | Kind::Quoted))
+            && !lexicon::word_is(sentence.word(at), Class::Transfer)
+            && (!lexicon::is_known(sentence.word(at)) || sentence.text(at).contains('_'))
+    };
+    let mut words = Vec::new();
+    let mut at = 0;
+    while at < sentence.len() {
+        let mut to = at;
+        while to < sentence.len() && content(to) && to < at + 4 {
+            to += 1;
+        }
+        if to > at {
+            words.push(sentence.name(at, to).replace(['*', '%'], ""));
+        }
+        at = to.max(at + 1);
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// What the possible destinations hold, where it matters.
+fn destinations(
+    reading: &Reading,
+    know: &Knowledge,
+    directory: &Directory,
+    before: &Before,
+) -> Known<Vec<(String, Listing)>> {
+    let named: Vec<String> = match &reading.destination {
+        Some(place) => place.names.clone(),
+        None if !before.destination.is_empty() => before.destination.clone(),
+        // A namespace alone may say which destination is meant.
+        None if namespace::may_be_alone(reading) => directory
+            .connections()
+            .filter(|connection| connection.destination)
+            .map(|connection| connection.name.clone())
+            .collect(),
+        None => Vec::new(),
+    };
+    let named: Vec<String> =
+        named.into_iter().filter(|name| directory.get(name).is_some_and(|connection| connection.destination)).collect();
+    let listings = all(named.iter().map(|name| know.listing(name)))?;
+    Ok(named.into_iter().zip(listings).collect())
+}

@@ -1,0 +1,349 @@
+//! Which connection is the source and which the destination.
+
+use super::{Before, Place, Reading, Use, region};
+use crate::agent::builtin::lexicon::{self, Class};
+use crate::agent::builtin::link::How;
+use crate::agent::builtin::link::connection::{Directory, Mention};
+use crate::agent::builtin::link::stream::Streams;
+use crate::agent::builtin::token::{Kind, Sentence};
+
+/// What the words before a name make of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lead {
+    Source,
+    Destination,
+    /// `in`, `on`, `with`, `of`: either.
+    Beside,
+    /// `instead of`, `not`.
+    Instead,
+    None,
+}
+
+/// Reads the words before a place.
+pub(crate) fn lead(sentence: &Sentence, from: usize) -> Lead {
+    let mut at = from;
+    for _ in 0..6 {
+        let Some(before) = at.checked_sub(1) else { return Lead::None };
+        let word = sentence.word(before);
+        if let Some(lead) = role_noun(sentence, before) {
+            return lead;
+        }
+        if sentence.is(before, &["of", "than"])
+            && sentence.is(before.wrapping_sub(1), &["instead", "place", "rather", "other"])
+        {
+            return Lead::Instead;
+        }
+        if word == "not" && sentence.text(before.wrapping_sub(1)) == "," {
+            return Lead::Instead;
+        }
+        if sentence.is(before, &["from", "form", "frm", "fromm"])
+            || (word == "of" && sentence.is(before.wrapping_sub(1), &["out", "off"]))
+            || word == "off"
+        {
+            return Lead::Source;
+        }
+        if is_to(sentence, before) {
+            return if sentence.is(
+                before.wrapping_sub(1),
+                &["connect", "connected", "connecting", "connection", "belong", "belongs", "access"],
+            ) {
+                Lead::Beside
+            } else {
+                Lead::Destination
+            };
+        }
+        if lexicon::word_is(word, Class::WeakTo) {
+            return Lead::Beside;
+        }
+        let skip = lexicon::word_is(word, Class::Determiner)
+            || lexicon::word_is(word, Class::Connection)
+            || matches!(
+                word,
+                "new"
+                    | "old"
+                    | "existing"
+                    | "main"
+                    | "local"
+                    | "called"
+                    | "named"
+                    | "own"
+                    | "good"
+                    | "brand"
+                    | "same"
+                    | "other"
+                    | "company"
+                    | "cloud"
+                    | "shiny"
+                    | "big"
+                    | "first"
+                    | "second"
+            )
+            || matches!(sentence.text(before), "'" | "(" | "\"");
+        if !skip {
+            return Lead::None;
+        }
+        at = before;
+    }
+    Lead::None
+}
+
+/// `source: X`, `destination is X`, `switch the target to X`.
+fn role_noun(sentence: &Sentence, at: usize) -> Option<Lead> {
+    let mut here = at;
+    if matches!(sentence.text(here), ":" | "=") || sentence.is(here, &["is", "to", "should", "be", "must", "as"]) {
+        for _ in 0..3 {
+            here = here.checked_sub(1)?;
+            match sentence.word(here) {
+                "source" | "origin" => return Some(Lead::Source),
+                "destination" | "target" | "sink" | "dest" => return Some(Lead::Destination),
+                "is" | "should" | "be" | "must" | "the" | "connection" => {}
+                _ => return None,
+            }
+        }
+    }
+    match sentence.word(at) {
+        "source" if !sentence.is(at + 1, &["data"]) => Some(Lead::Source),
+        "dest" | "sink" => Some(Lead::Destination),
+        _ => None,
+    }
+}
+
+pub(super) fn is_to(sentence: &Sentence, at: usize) -> bool {
+    lexicon::word_is(sentence.word(at), Class::To)
+        || (sentence.kind(at) == Some(Kind::Operator)
+            && matches!(sentence.text(at), "->" | "→" | "=>" | "-->" | "==>" | ">>" | "⇒" | "➜"))
+}
+
+#[derive(Clone, Debug)]
+struct Spotted {
+    mention: Mention,
+    lead: Lead,
+}
+
+/// Connections named by name, label or connector.
+pub(super) fn read_strong(reading: &mut Reading, directory: &Directory, before: &Before) {
+    let spotted = spot(reading, directory, &|mention, lead| {
+        mention.strong || matches!(lead, Lead::Source | Lead::Destination) && mention.how == How::Name
+    });
+    assign(reading, directory, before, spotted);
+}
+
+/// Connections named by a word of their label or kind, where a place is meant and nothing else goes by that name.
+pub(super) fn read_weak(reading: &mut Reading, directory: &Directory, before: &Before, streams: &Streams) {
+    let asked = before.focus.as_deref().is_some_and(|focus| focus.ends_with(".connection"));
+    let spotted = spot(reading, directory, &|mention, lead| {
+        let noun = mention.to > mention.from + 1;
+        let place = matches!(lead, Lead::Source | Lead::Destination | Lead::Beside) || noun || asked;
+        // A word of a label is no name: a stream of that name has been read before.
+        place && !(lead == Lead::Source && streams.named(&mention.names.concat()).is_some())
+    });
+    assign(reading, directory, before, spotted);
+}
+
+fn spot(reading: &mut Reading, directory: &Directory, accept: &dyn Fn(&Mention, Lead) -> bool) -> Vec<Spotted> {
+    let sentence = reading.sentence.clone();
+    let mut spotted: Vec<Spotted> = Vec::new();
+    let mut at = 0;
+    while at < sentence.len() {
+        let uses = reading.uses.clone();
+        let free = |at: usize| uses.get(at) == Some(&Use::Free);
+        let found = free(at).then(|| directory.mention(&sentence, at, &free)).flatten();
+        let Some(mention) = found else {
+            at += 1;
+            continue;
+        };
+        let lead = lead(&sentence, mention.from);
+        let verb = lexicon::word_is(sentence.word(at), Class::Transfer) && lead == Lead::None;
+        if verb || !accept(&mention, lead) {
+            at += 1;
+            continue;
+        }
+        reading.mark(mention.from, mention.to, Use::Connection);
+        at = mention.to;
+        // `postgres (shop_pg)`, `analytics_bq, our BigQuery`: the same place said twice.
+        let repeated = spotted.last_mut().filter(|last| last.lead == lead || lead == Lead::None).and_then(|last| {
+            let both: Vec<String> =
+                last.mention.names.iter().filter(|name| mention.names.contains(name)).cloned().collect();
+            (!both.is_empty() && mention.from <= last.mention.to + 2).then(|| {
+                last.mention.names = both;
+                last.mention.to = mention.to;
+            })
+        });
+        if repeated.is_none() {
+            spotted.push(Spotted { mention, lead });
+        }
+    }
+    spotted
+}
+
+/// Gives each connection its role: by the words before it, by what it can be, by what is left.
+fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted: Vec<Spotted>) {
+    let sentence = reading.sentence.clone();
+    let between = sentence.tokens.iter().any(|token| token.word == "between");
+    let mut open: Vec<Spotted> = Vec::new();
+    for (index, spot) in spotted.iter().enumerate() {
+        let next = spot.mention.to;
+        let as_source = sentence.is(next, &["as", "is", "being"])
+            && (next..next + 3).any(|at| sentence.is(at, &["source", "origin"]));
+        let as_destination = sentence.is(next, &["as", "is", "being"])
+            && (next..next + 3).any(|at| sentence.is(at, &["destination", "target", "sink"]));
+        // `postgres to bigquery`, `mysql -> snowflake`
+        let before_arrow = matches!(spot.lead, Lead::None)
+            && is_to(&sentence, next)
+            && spotted.get(index + 1).is_some_and(|other| other.mention.from <= next + 4);
+        match spot.lead {
+            Lead::Instead => reading.replaced.extend(spot.mention.names.iter().cloned()),
+            Lead::Source => put_source(reading, directory, spot),
+            Lead::Destination if between => open.push(spot.clone()),
+            Lead::Destination => put_destination(reading, directory, spot),
+            _ if as_source || before_arrow => put_source(reading, directory, spot),
+            _ if as_destination => put_destination(reading, directory, spot),
+            _ => open.push(spot.clone()),
+        }
+    }
+    if between && open.len() == 2 && reading.source.is_none() && reading.destination.is_none() {
+        for (spot, source) in open.drain(..).zip([true, false]) {
+            if source { put_source(reading, directory, &spot) } else { put_destination(reading, directory, &spot) }
+        }
+    }
+    for spot in open {
+        let can = |source: bool| {
+            spot.mention
+                .names
+                .iter()
+                .filter_map(|name| directory.get(name))
+                .any(|connection| if source { connection.source } else { connection.destination })
+        };
+        let focus = before.focus.as_deref();
+        let has_source = reading.source.is_some();
+        let has_destination = reading.destination.is_some();
+        let source = if focus == Some("destination.connection") && can(false) && !has_destination {
+            false
+        } else if focus == Some("source.connection") && can(true) && !has_source {
+            true
+        } else if can(true) != can(false) {
+            can(true)
+        } else if has_destination != has_source {
+            has_destination
+        } else if !reading.replaced.is_empty() || (before.begun && !before.source.is_empty()) {
+            reading.replaced.iter().any(|name| before.source.contains(name))
+                && !reading.replaced.iter().any(|name| before.destination.contains(name))
+        } else {
+            // `keep orders in sync with duckdb`, `put orders in duckdb`; `copy duckdb …` is read from.
+            spot.lead != Lead::Beside
+        };
+        if source { put_source(reading, directory, &spot) } else { put_destination(reading, directory, &spot) }
+    }
+}
+
+fn place(reading: &Reading, spot: &Spotted, fits: impl Fn(&String) -> bool) -> Place {
+    let words = reading.sentence.name(spot.mention.from, spot.mention.to);
+    let fitting: Vec<String> = spot.mention.names.iter().filter(|name| fits(name)).cloned().collect();
+    // None that fits: the candidates stay, so that it can be said why none does.
+    let names = if fitting.is_empty() { spot.mention.names.clone() } else { fitting };
+    Place { words, names, how: spot.mention.how, system: None }
+}
+
+fn put_source(reading: &mut Reading, directory: &Directory, spot: &Spotted) {
+    let place = place(reading, spot, |name| directory.get(name).is_some_and(|connection| connection.source));
+    reading.source = Some(narrowed(reading.source.take(), place));
+}
+
+fn put_destination(reading: &mut Reading, directory: &Directory, spot: &Spotted) {
+    let place = place(reading, spot, |name| directory.get(name).is_some_and(|connection| connection.destination));
+    reading.destination = Some(narrowed(reading.destination.take(), place));
+}
+
+/// The same place said twice is what both may mean; another place replaces nothing.
+fn narrowed(before: Option<Place>, place: Place) -> Place {
+    let Some(before) = before else { return place };
+    let both: Vec<String> = before.names.iter().filter(|name| place.names.contains(name)).cloned().collect();
+    if both.is_empty() { before } else { Place { names: both, ..before } }
+}
+
+/// Places that are none of the workspace's: a slip, a system without a connection, an unknown name.
+pub(super) fn read_unknown(reading: &mut Reading, directory: &Directory, before: &Before, streams: &Streams) {
+    let sentence = reading.sentence.clone();
+    for at in 0..sentence.len() {
+        let Some(token) =
+            sentence.get(at).filter(|token| reading.free(at) && matches!(token.kind, Kind::Word | Kind::Quoted))
+        else {
+            continue;
+        };
+        let lead = lead(&sentence, at);
+        let foreign =
+            directory.foreign_system(&sentence, at).filter(|(_, length)| (at..at + length).all(|at| reading.free(at)));
+        let place_noun = sentence.is(at + 1, &["database", "warehouse", "server", "instance", "connection", "cluster"]);
+        let bare_system = foreign.is_some()
+            && lead == Lead::None
+            && token.word.len() >= 4
+            && !lexicon::is_known(&token.word)
+            && reading.transfer;
+        let focus = before.focus.as_deref().is_some_and(|focus| focus.ends_with(".connection"))
+            && !before.picked.is_empty()
+            && sentence.len() <= 4;
+        let leads = matches!(lead, Lead::Source | Lead::Destination)
+            || (lead == Lead::Beside && foreign.is_some())
+            || bare_system
+            || place_noun
+            || focus;
+        let renaming = (region::clause_start(&sentence, at)..at).any(|here| {
+            lexicon::is(&sentence, here, Class::Rename)
+                || sentence.is(here, &["cast", "convert", "change", "turn", "set", "map"])
+        }) && !(region::clause_start(&sentence, at)..at)
+            .any(|here| sentence.is(here, &["source", "destination", "target"]));
+        if !leads || (lexicon::is_known(&token.word) && foreign.is_none()) || renaming || token.quote == Some('\'') {
+            continue;
+        }
+        let source = match lead {
+            Lead::Source => true,
+            Lead::Destination => false,
+            _ if focus => before.focus.as_deref() == Some("source.connection"),
+            _ => reading.source.is_none() && (reading.destination.is_some() || lead != Lead::Beside),
+        };
+        let slot = if source { &reading.source } else { &reading.destination };
+        if slot.is_some() {
+            continue;
+        }
+        let (names, how, system, to) = if let Some((system, length)) = foreign {
+            (Vec::new(), How::Name, Some(system), at + length)
+        } else if let Some(slip) = directory.slip(&sentence, at) {
+            (slip.names, How::Slip, None, slip.to)
+        } else if token.text.contains("://") || sentence.span(at, at + 3).contains("://") {
+            (Vec::new(), How::Name, None, at + 1)
+        } else {
+            (Vec::new(), How::Name, None, run_end(reading, at))
+        };
+        if names.is_empty() && system.is_none() && source && stream_like(reading, streams, at, to) {
+            continue;
+        }
+        let place = Place { words: sentence.name(at, to), names, how, system };
+        reading.mark(at, to, Use::Connection);
+        if source {
+            reading.source = Some(place);
+        } else {
+            reading.destination = Some(place);
+        }
+    }
+}
+
+/// Where a run of unknown words ends.
+pub(super) fn run_end(reading: &Reading, at: usize) -> usize {
+    let sentence = &reading.sentence;
+    let mut to = at + 1;
+    while reading.free(to) && sentence.kind(to) == Some(Kind::Word) && !lexicon::is_known(sentence.word(to)) {
+        to += 1;
+    }
+    to
+}
+
+/// A value or a moment after `from`, rather than a place.
+fn stream_like(reading: &Reading, streams: &Streams, at: usize, to: usize) -> bool {
+    let sentence = &reading.sentence;
+    let month = lexicon::values().months.contains_key(sentence.word(at))
+        || lexicon::values().weekdays.contains_key(sentence.word(at));
+    month
+        || lexicon::is(sentence, to, Class::Table)
+        || lexicon::is(sentence, to, Class::Column)
+        || streams.named(sentence.span(at, to)).is_some()
+}

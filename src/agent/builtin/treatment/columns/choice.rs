@@ -1,0 +1,235 @@
+//! Renaming, casting, keeping and leaving out.
+
+#[expect(clippy::wildcard_imports, reason = "one thing in two files")]
+use super::*;
+
+impl Walk<'_> {
+    /// `rename full_name to name`, `call it …`, `full_name as name`, `full_name should be called name`.
+    pub(super) fn renamed(&mut self, at: usize) -> Option<usize> {
+        let sentence = self.context.reading.sentence.clone();
+        let verb = self.verb(at, Class::Rename);
+        let start = at + verb.unwrap_or(0);
+        let start = start
+            + usize::from(verb.is_some() && sentence.is(start, &["the"]))
+            + usize::from(
+                verb.is_some() && sentence.is(start + usize::from(sentence.is(start, &["the"])), &["column", "field"]),
+            );
+        let free = |at: usize| self.free(at);
+        let (to, named) = if verb.is_some() {
+            self.context.columns.loose_mention(&sentence, start, &free)?
+        } else {
+            self.context.columns.mention(&sentence, start, &free)?
+        };
+        let mut here = to + usize::from(sentence.is(to, &["column", "field"]));
+        let mut linked = verb.is_some();
+        while sentence.is(
+            here,
+            &[
+                "to", "as", "into", "just", "simply", "is", "should", "be", "called", "named", "renamed", "gets",
+                "the", "name", "becomes", "become", "will", "being",
+            ],
+        ) || matches!(sentence.text(here), "->" | "→" | "=>" | ":" | "=")
+        {
+            let name_here = sentence.is(here, &["name"]) && self.ends_name(here);
+            if name_here {
+                break;
+            }
+            linked |= sentence.is(here, &["as", "called", "named", "renamed", "becomes"])
+                || matches!(sentence.text(here), "->" | "→" | "=>");
+            here += 1;
+        }
+        let token =
+            sentence.get(here).filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted) && self.free(here))?;
+        let name = token.text.clone();
+        let typed = type_at(&sentence, here).is_some() && verb.is_none();
+        if !linked
+            || here == to
+            || typed
+            || (token.kind == Kind::Word
+                && sentence
+                    .is(here, &["key", "the", "cursor", "a", "an", "primary", "null", "is", "and", "hashed", "masked"]))
+        {
+            return None;
+        }
+        self.take(at, here + 1);
+        if named.how != How::Name {
+            self.assume(
+                "streams.columns",
+                format!("`{}` is read as the column `{}`.", sentence.span(start, to), named.names.join("`, `")),
+            );
+        }
+        self.change(at, Change::Rename(named.names, name));
+        let mut end = here + 1;
+        // `rename a to b and c to d`
+        if verb.is_some() {
+            let separators = usize::from(sentence.text(end) == ",")
+                + usize::from(sentence.is(end + usize::from(sentence.text(end) == ","), &["and"]));
+            let next = (separators > 0)
+                .then(|| self.context.columns.mention(&sentence, end + separators, &|at| self.free(at)))
+                .flatten();
+            if let Some((to, named)) = next
+                .filter(|(to, _)| sentence.is(*to, &["to", "as", "into"]) || matches!(sentence.text(*to), "->" | "→"))
+            {
+                let here = to + 1;
+                let token = sentence.get(here).filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted))?;
+                let name = token.text.clone();
+                self.take(end, here + 1);
+                self.change(at, Change::Rename(named.names, name));
+                end = here + 1;
+            }
+        }
+        Some(end)
+    }
+
+    /// Whether a word that may lead a name is the name itself: nothing follows it in its clause.
+    pub(super) fn ends_name(&self, at: usize) -> bool {
+        let sentence = &self.context.reading.sentence;
+        at + 1 >= sentence.len()
+            || matches!(sentence.text(at + 1), "," | "." | ";" | "!")
+            || sentence.is(at + 1, &["and", "in", "into", "to", "on", "please", "every", "for"])
+    }
+
+    /// `cast amount to decimal(18,4)`, `store zip as text`, `make it_id a string`.
+    pub(super) fn cast(&mut self, at: usize) -> Option<usize> {
+        let sentence = self.context.reading.sentence.clone();
+        let verb = self.verb(at, Class::Cast);
+        let mut start = at + verb.unwrap_or(0);
+        while verb.is_some() && sentence.is(start, &["the", "type", "of", "column"]) {
+            start += 1;
+        }
+        let list = self.column_list(start, verb.is_some())?;
+        let mut here = list.to;
+        while sentence.is(here, &["to", "as", "into", "in", "a", "an", "is", "be", "should", "type", "of"])
+            || matches!(sentence.text(here), "->" | "→" | "::" | ":")
+        {
+            here += 1;
+        }
+        let (type_name, to) = type_at(&sentence, here)?;
+        if here == list.to || !list.unknown.is_empty() && list.names.is_empty() {
+            return None;
+        }
+        let type_name = if type_name == "decimal" { self.decimal(&list.names) } else { type_name };
+        self.take(at, to);
+        self.own_columns(&list, "streams.columns");
+        self.change(at, Change::Cast(list.names, type_name));
+        Some(to)
+    }
+
+    /// A decimal wide enough for the column, where no digits were named.
+    pub(super) fn decimal(&mut self, names: &[String]) -> String {
+        let declared = names.iter().find_map(|name| {
+            let spelled = &self.context.columns.get(name)?.spelled;
+            let inner = spelled.split_once('(')?.1.strip_suffix(')')?;
+            inner.contains(',').then(|| format!("decimal({})", inner.replace(' ', "")))
+        });
+        let chosen = declared.unwrap_or_else(|| "decimal(38,9)".to_owned());
+        self.assume("streams.columns", format!("A decimal without digits named is read as `{chosen}`."));
+        chosen
+    }
+
+    pub(super) fn restored(&mut self, at: usize) -> Option<usize> {
+        let sentence = self.context.reading.sentence.clone();
+        let length = self.verb(at, Class::Restore)?;
+        if sentence.is(at + length, &["only", "just"]) {
+            return None;
+        }
+        let list = self.column_list(at + length, false)?;
+        self.take(at, list.to);
+        self.change(at, Change::Restore(list.names));
+        Some(list.to)
+    }
+
+    /// `without phone`, `drop the email column`, `leave out a, b and c`.
+    pub(super) fn left_out(&mut self, at: usize) -> Option<usize> {
+        let sentence = self.context.reading.sentence.clone();
+        let length = self.verb(at, Class::Except)?;
+        let list = self.column_list(at + length, true)?;
+        let noun = (at..list.to).any(|at| lexicon::is(&sentence, at, Class::Column))
+            || lexicon::is(&sentence, list.to, Class::Column);
+        // Unknown names alone are columns only where they are called so, or where nothing else can be left out.
+        if list.names.is_empty()
+            && !noun
+            && (self.context.reading.wildcard.is_some()
+                || sentence.is(at, &["forget", "drop", "no", "skip", "remove", "delete", "ignore"]))
+        {
+            return None;
+        }
+        self.take(at, list.to);
+        self.own_columns(&list, "streams.columns");
+        if !list.names.is_empty() {
+            self.change(at, Change::Exclude(list.names));
+        }
+        Some(list.to)
+    }
+
+    /// `only id and email`, `just the columns a, b`, `columns: a, b`.
+    pub(super) fn selected(&mut self, at: usize) -> Option<usize> {
+        let sentence = self.context.reading.sentence.clone();
+        let noun = sentence.is(at, &["columns", "fields"]).then_some(1);
+        let length = self.verb(at, Class::Select).or(noun)?;
+        let called = noun.is_some()
+            || (at + length..at + length + 3).any(|at| sentence.is(at, &["column", "columns", "field", "fields"]));
+        let list = self.column_list(at + length, called)?;
+        if list.names.is_empty() && list.unknown.is_empty() || sentence.kind(list.to) == Some(Kind::Operator) {
+            return None;
+        }
+        self.take(at, list.to);
+        self.own_columns(&list, "streams.columns");
+        if !list.names.is_empty() {
+            self.change(at, Change::Select(list.names));
+        }
+        Some(list.to)
+    }
+
+    /// `customers (id, email)`.
+    pub(super) fn bracketed(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        for at in 1..sentence.len() {
+            let opens = sentence.text(at) == "(" && self.context.reading.is(at - 1, Use::Stream);
+            let start = at + 1 + usize::from(sentence.is(at + 1, &["only", "just"]));
+            if let Some(list) = opens
+                .then(|| self.column_list(start, false))
+                .flatten()
+                .filter(|list| sentence.text(list.to.saturating_sub(1)) == ")")
+            {
+                self.take(at, list.to);
+                self.change(at, Change::Select(list.names));
+            }
+        }
+    }
+
+    /// `copy id, email and name of customers`, `select id, email from customers`.
+    pub(super) fn listed_before_stream(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        let stream_at = |from: usize| {
+            (from..from + 4)
+                .find(|at| !sentence.is(*at, &["the", "my", "our", "table"]))
+                .is_some_and(|at| self.context.reading.is(at, Use::Stream))
+        };
+        for at in 0..sentence.len() {
+            let verb =
+                lexicon::is(&sentence, at, Class::Transfer) || sentence.is(at, &["select", "take", "get", "only"]);
+            let start = at + 1 + usize::from(sentence.is(at + 1, &["only", "just"]));
+            let Some(list) = verb.then(|| self.column_list(start, false)).flatten() else { continue };
+            if sentence.is(list.to, &["of", "from", "in"]) && stream_at(list.to + 1) {
+                self.take(start, list.to);
+                self.change(at, Change::Select(list.names));
+                return;
+            }
+        }
+    }
+
+    /// A bare column as the answer to a question about columns.
+    pub(super) fn asked_columns(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        for at in 0..sentence.len() {
+            if let Some(list) =
+                self.free(at).then(|| self.column_list(at, true)).flatten().filter(|list| list.unknown.is_empty())
+            {
+                self.take(at, list.to);
+                self.change(at, Change::Restore(list.names));
+                return;
+            }
+        }
+    }
+}

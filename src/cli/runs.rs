@@ -1,0 +1,163 @@
+//! `towpath runs`
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::terminal::{Align, Terminal, count, printable, size};
+use super::{operator, progress, receipt};
+use crate::app::App;
+use crate::events::RunPhase;
+use crate::http::pipelines;
+use crate::http::runs::{self, LogLine};
+use crate::ids::RunId;
+use crate::runner::record::RunRecord;
+use crate::store;
+use crate::store::runs::RunQuery;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Runs {
+    /// List runs, the newest first
+    List {
+        /// Of one pipeline, by name or id
+        #[arg(long)]
+        pipeline: Option<String>,
+        /// In one phase, such as failed
+        #[arg(long)]
+        state: Option<String>,
+        #[arg(long, default_value_t = 20)]
+        limit: i64,
+    },
+    /// Show one
+    Show { run: RunId },
+    /// Print what one said
+    Logs {
+        run: RunId,
+        /// Only debug, info, warn or error
+        #[arg(long)]
+        level: Option<String>,
+    },
+    /// Stop one; what it has committed stays
+    Cancel { run: RunId },
+    /// Print the proof that one left
+    Receipt { run: RunId },
+}
+
+pub(super) async fn run(command: Runs, app: &App, terminal: &Terminal) -> Result<(), Failure> {
+    match command {
+        Runs::List { pipeline, state, limit } => {
+            let pipeline = match pipeline {
+                Some(word) => Some(pipelines::named(app, &word).await?.id),
+                None => None,
+            };
+            let found =
+                runs::search(app, RunQuery { pipeline, phase: state, after: None, limit: limit.clamp(1, 1000) })
+                    .await?;
+            terminal.result(&found.items, |terminal, found| list(terminal, found))
+        }
+        Runs::Show { run } => {
+            let found = runs::find(app, run).await?;
+            terminal.result(&found, show)
+        }
+        Runs::Logs { run, level } => {
+            runs::find(app, run).await?;
+            let (pool, id) = (app.workspace.store.pool(), run.to_string());
+            let mut lines: Vec<LogLine> = Vec::new();
+            loop {
+                let last = lines.last().map_or(0, |line| line.seq);
+                let page = store::run_logs::after(pool, &id, last, level.as_deref(), 1000).await?;
+                if page.is_empty() {
+                    break;
+                }
+                lines.extend(page.into_iter().map(LogLine::from));
+            }
+            terminal.result(&lines, |terminal, lines| {
+                for line in lines {
+                    log_line(terminal, line);
+                }
+            })
+        }
+        Runs::Cancel { run } => {
+            runs::find(app, run).await?;
+            app.cancel_run(run, &operator()).await?;
+            let found = runs::find(app, run).await?;
+            terminal.result(&json!({"run": run, "phase": found.phase}), |terminal, _| {
+                terminal.line(progress::word(found.phase));
+            })
+        }
+        Runs::Receipt { run } => {
+            let text = runs::receipt_of(app, run).await?;
+            if terminal.json {
+                // As it was signed, to the byte.
+                terminal.line(&text);
+            } else {
+                receipt::show(terminal, &serde_json::from_str::<Value>(&text)?);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// A phase in its colour.
+pub(super) fn phase(terminal: &Terminal, phase: RunPhase) -> String {
+    let word = progress::word(phase);
+    match phase {
+        RunPhase::Completed => terminal.good(word),
+        RunPhase::Failed => terminal.bad(word),
+        RunPhase::Cancelled | RunPhase::Cancelling | RunPhase::Retrying => terminal.warn(word),
+        _ => terminal.accent(word),
+    }
+}
+
+fn list(terminal: &Terminal, found: &[RunRecord]) {
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|run| {
+            vec![
+                run.id.to_string(),
+                printable(&run.pipeline_name),
+                phase(terminal, run.phase),
+                count(run.rows_written),
+                size(run.bytes),
+                run.queued_at.get(..19).unwrap_or_default().replace('T', " "),
+                run.trigger.clone(),
+            ]
+        })
+        .collect();
+    use Align::{Left, Right};
+    let head = ["RUN", "PIPELINE", "", "ROWS", "SIZE", "QUEUED (UTC)", "BY"];
+    terminal.table(&[Left, Left, Left, Right, Right, Left, Left], &head, &rows);
+}
+
+fn show(terminal: &Terminal, run: &RunRecord) {
+    list(terminal, std::slice::from_ref(run));
+    terminal.line("");
+    let rows: Vec<Vec<String>> = run
+        .streams
+        .iter()
+        .map(|(name, stream)| {
+            let state = if stream.done { terminal.good("done") } else { String::new() };
+            vec![printable(name), count(stream.rows_written), size(stream.bytes), count(stream.rows_quarantined), state]
+        })
+        .collect();
+    use Align::{Left, Right};
+    terminal.table(&[Left, Right, Right, Right, Left], &["STREAM", "ROWS", "SIZE", "SET ASIDE", ""], &rows);
+    if let Some(error) = &run.error {
+        terminal.line("");
+        terminal.line(&format!("  {} {}", terminal.bad("error:"), printable(&error.message)));
+        if let Some(hint) = &error.hint {
+            terminal.line(&format!("    {} {}", terminal.dim("hint:"), printable(hint)));
+        }
+    }
+}
+
+fn log_line(terminal: &Terminal, line: &LogLine) {
+    let level = match line.level.as_str() {
+        "error" => terminal.bad("error"),
+        "warn" => terminal.warn("warn "),
+        level => terminal.dim(&format!("{level:<5}")),
+    };
+    let at = line.at.get(11..23).unwrap_or(&line.at);
+    let stream = line.stream.as_deref().map(|stream| format!("{}: ", printable(stream))).unwrap_or_default();
+    terminal.line(&format!("{} {level} {:<12} {stream}{}", terminal.dim(at), line.stage, printable(&line.message)));
+}
