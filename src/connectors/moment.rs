@@ -54,7 +54,7 @@ pub(crate) fn timestamp_text(ticks: i64, unit: Unit, zoned: bool) -> Option<Stri
     let mut text = at.format("%Y-%m-%d %H:%M:%S").to_string();
     let width = digits(unit);
     if width > 0 {
-        text.push_str(&format!(".{part:0>width$}"));
+        text = format!("{text}.{part:0>width$}");
     }
     if zoned {
         text.push_str("+00:00");

@@ -1,4 +1,4 @@
-//! Numbers that depend on the seed and on nothing else: SplitMix64, written out so that no library's next version changes
+//! Numbers that depend on the seed and on nothing else: `SplitMix64`, written out so that no library's next version changes
 //! the sample.
 
 pub(super) struct Dice(u64);

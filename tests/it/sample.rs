@@ -63,3 +63,30 @@ fn the_same_seed_makes_the_same_rows() {
     assert_eq!(made[0], made[1]);
     assert_ne!(made[0], made[2]);
 }
+
+#[tokio::test]
+async fn the_shop_moves_whole_into_the_warehouse() {
+    use serde_json::json;
+    use towpath::connectors::{DynConnector as _, TargetName};
+
+    let folder = tempfile::tempdir().unwrap();
+    let made = generate(folder.path(), 7, |_, _| ()).unwrap();
+    let source = towpath::connectors::sqlite::Sqlite.source(json!({"path": made.shop})).unwrap();
+    let warehouse = towpath::connectors::duckdb::DuckDb.destination(json!({"path": made.warehouse})).unwrap();
+    for (table, rows) in &made.rows {
+        let target = TargetName { namespace: None, name: (*table).to_owned() };
+        let copied = crate::copying::copy(&source, table, &warehouse, &target).await.unwrap();
+        assert_eq!((copied.delivered, copied.unread, copied.unwritten), (*rows, Vec::new(), Vec::new()), "{table}");
+        assert_eq!(warehouse.count(&target, None).await.unwrap(), *rows);
+    }
+    let shop = Connection::open(&made.shop).unwrap();
+    let cents =
+        shop.query_row("select sum(cast(round(total_amount * 100) as integer)) from orders", [], |row| row.get(0));
+    let sum =
+        "select cast(sum(total_amount) * 100 as bigint) from orders where updated_at >= '2023-06-01'::timestamptz";
+    let moved: i64 = towpath::connectors::duckdb::with_native(&made.warehouse, |connection| {
+        connection.query_row(sum, [], |row| row.get(0)).unwrap()
+    })
+    .unwrap();
+    assert_eq!(cents, Ok(moved));
+}

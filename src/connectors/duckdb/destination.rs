@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::catalog::{self, Table};
 use super::instance::Lease;
-use super::read::{Selection, Stop, stream};
+use super::read::{Query, Selection, Stop, stream};
 use super::writer::DuckDbWriter;
 use super::{Config, DEFAULT_SCHEMA, blocking, failure, literal, quoted, spelling};
 use crate::connectors::{
@@ -163,18 +163,17 @@ fn read_back(
     let table = load(&connection, target)?;
     let asked = columns
         .iter()
-        .map(|column| match table.folded(&column.name) {
-            Some(standing) => Ok((column.clone(), standing.data_type.spelled.clone())),
-            None => {
-                let message = format!("`{target}` has no column `{}`.", column.name);
-                Err(ConnectorError::new(ErrorKind::NotFound, message))
-            }
+        .map(|column| {
+            let missing =
+                || ConnectorError::new(ErrorKind::NotFound, format!("`{target}` has no column `{}`.", column.name));
+            let standing = table.folded(&column.name).ok_or_else(missing)?;
+            Ok((column.clone(), standing.data_type.spelled.clone()))
         })
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, ConnectorError>>()?;
     let selection = Selection::new(&asked);
     let sql = format!("select {} from {}{}", selection.list, table.path(), of_run(&table, run));
     let mut rows = 0_u64;
-    stream(&connection, &table.name, &sql, &selection, LIMITS, |records| {
+    stream(&connection, &Query { name: &table.name, sql: &sql, selection: &selection, limits: LIMITS }, |records| {
         rows += u64::try_from(records.num_rows()).unwrap_or_default();
         listener(Item::Batch(Batch::rows(records)))
     })?;

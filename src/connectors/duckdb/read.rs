@@ -82,17 +82,25 @@ fn broken(error: ArrowError) -> ConnectorError {
     ConnectorError::new(ErrorKind::Bug, "Rows of DuckDB do not make a batch.").because(error)
 }
 
+/// A statement and how its rows are wanted.
+pub(super) struct Query<'a> {
+    /// What is read, for a person.
+    pub(super) name: &'a str,
+    pub(super) sql: &'a str,
+    pub(super) selection: &'a Selection,
+    /// Rows and bytes of one batch.
+    pub(super) limits: (usize, usize),
+}
+
 /// Runs a statement and hands on its rows in batches within the limits.
 pub(super) fn stream(
     connection: &Connection,
-    name: &str,
-    sql: &str,
-    selection: &Selection,
-    (batch_rows, batch_bytes): (usize, usize),
+    query: &Query<'_>,
     mut take: impl FnMut(RecordBatch) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
-    let told = failure::of(name);
-    let mut statement = connection.prepare(sql).map_err(told)?;
+    let told = failure::of(query.name);
+    let (selection, (batch_rows, batch_bytes)) = (query.selection, query.limits);
+    let mut statement = connection.prepare(query.sql).map_err(told)?;
     // The iterator would panic where a step answers with an error.
     drop(statement.stream_arrow([]).map_err(told)?);
     let mut held: Vec<RecordBatch> = Vec::new();
@@ -198,7 +206,8 @@ pub(super) fn run(
             let condition = filter.map(|filter| format!(" where {filter}")).unwrap_or_default();
             let sql = format!("select {} from {}{condition}", selection.list, table.path());
             let mut rows = 0;
-            stream(connection, &table.stream(), &sql, &selection, limits, |records| {
+            let name = table.stream();
+            stream(connection, &Query { name: &name, sql: &sql, selection: &selection, limits }, |records| {
                 rows += records.num_rows();
                 listener(Item::Batch(Batch::rows(records)))
             })?;
@@ -207,8 +216,8 @@ pub(super) fn run(
         ReadMode::Incremental { cursor, lookback, nulls } => {
             let column = table.column(cursor)?;
             let position = Position::from(request.after.as_ref(), cursor)?;
-            let reading = Reading { table, request, column, filter, limits };
-            reading.run(connection, position, *lookback, *nulls, listener)
+            let reading = Reading { table, request, column, filter, limits, lookback: *lookback, nulls: *nulls };
+            reading.run(connection, &position, listener)
         }
     }
 }
@@ -249,23 +258,18 @@ struct Reading<'a> {
     column: &'a Column,
     filter: Option<String>,
     limits: (usize, usize),
+    lookback: Option<Duration>,
+    nulls: NullCursor,
 }
 
 impl Reading<'_> {
-    fn run(
-        &self,
-        connection: &Connection,
-        position: Position,
-        lookback: Option<Duration>,
-        nulls: NullCursor,
-        listener: &mut Listener<'_>,
-    ) -> Result<(), Stop> {
-        let (name, column) = (self.table.stream(), self.column);
+    fn run(&self, connection: &Connection, position: &Position, listener: &mut Listener<'_>) -> Result<(), Stop> {
+        let (name, column, nulls) = (self.table.stream(), self.column, self.nulls);
         if !column.data_type.logical.is_orderable() {
             let message = format!("`{}` of `{name}` cannot be a cursor: its values have no order.", column.name);
             return Err(Stop::Failed(ConnectorError::new(ErrorKind::Unsupported, message)));
         }
-        let from = match (&position.value, lookback) {
+        let from = match (&position.value, self.lookback) {
             (Some(value), Some(lookback)) if !position.midway => {
                 Some(earlier(value, &column.data_type.logical, lookback)?)
             }
@@ -282,16 +286,21 @@ impl Reading<'_> {
         let midway = |value: Option<Literal>| Position { column: column.name.clone(), value, midway: true }.cursor();
         if !position.midway && nulls != NullCursor::Exclude {
             let null = format!("{} is null", quoted(&column.name));
-            stream(connection, &name, &self.select(&selection, &null, ""), &selection, self.limits, |records| {
-                if nulls == NullCursor::Error {
-                    let message = format!("`{name}` has rows in which the cursor `{}` is NULL.", column.name);
-                    let advice =
-                        "Choose another cursor, or say in the plan whether such rows are included or excluded.";
-                    return Err(Stop::Failed(ConnectorError::new(ErrorKind::BadData, message).advise(advice)));
-                }
-                rows += u64::try_from(records.num_rows()).unwrap_or_default();
-                listener(Item::Batch(Batch::rows(records.project(&wanted).map_err(broken)?)))
-            })?;
+            let sql = self.select(&selection, &null, "");
+            stream(
+                connection,
+                &Query { name: &name, sql: &sql, selection: &selection, limits: self.limits },
+                |records| {
+                    if nulls == NullCursor::Error {
+                        let message = format!("`{name}` has rows in which the cursor `{}` is NULL.", column.name);
+                        let advice =
+                            "Choose another cursor, or say in the plan whether such rows are included or excluded.";
+                        return Err(Stop::Failed(ConnectorError::new(ErrorKind::BadData, message).advise(advice)));
+                    }
+                    rows += u64::try_from(records.num_rows()).unwrap_or_default();
+                    listener(Item::Batch(Batch::rows(records.project(&wanted).map_err(broken)?)))
+                },
+            )?;
             if rows > 0 {
                 listener(Item::Checkpoint(midway(from.clone())?))?;
             }
@@ -303,7 +312,8 @@ impl Reading<'_> {
         let order = format!(" order by {}", render::expression(column));
         let mut last = position.value.clone();
         let mut reached = None;
-        stream(connection, &name, &self.select(&selection, &bound, &order), &selection, self.limits, |records| {
+        let sql = self.select(&selection, &bound, &order);
+        stream(connection, &Query { name: &name, sql: &sql, selection: &selection, limits: self.limits }, |records| {
             rows += u64::try_from(records.num_rows()).unwrap_or_default();
             if let Some(found) = highest(records.column(at), &column.data_type.logical) {
                 reached = Some(found);
@@ -348,7 +358,7 @@ fn earlier(value: &Literal, logical: &LogicalType, lookback: Duration) -> Result
             let ticks = moment::parse_timestamp(text, *unit).ok_or_else(bad)?;
             let back = ticks.saturating_sub(seconds.saturating_mul(moment::per_second(*unit)));
             let text = moment::timestamp_text(back, *unit, *zoned).filter(|text| !text.ends_with("infinity"));
-            Literal::Timestamp(rfc3339(text.unwrap_or_else(|| "0000-01-01 00:00:00".to_owned())))
+            Literal::Timestamp(rfc3339(text.as_deref().unwrap_or("0000-01-01 00:00:00")))
         }
         (Literal::Number(text), logical) if !matches!(logical, LogicalType::Decimal { .. }) => {
             let number: i128 = text.parse().map_err(|_| bad())?;
@@ -358,7 +368,7 @@ fn earlier(value: &Literal, logical: &LogicalType, lookback: Duration) -> Result
     })
 }
 
-fn rfc3339(text: String) -> String {
+fn rfc3339(text: &str) -> String {
     text.replacen(' ', "T", 1)
 }
 
@@ -404,7 +414,7 @@ fn mark(array: &ArrayRef, row: usize, logical: &LogicalType) -> Option<Literal> 
                 _ => array.as_primitive::<TimestampNanosecondType>().value(row),
             };
             let text = moment::timestamp_text(ticks, *unit, *zoned)?;
-            (!text.ends_with("infinity")).then(|| Literal::Timestamp(rfc3339(text)))
+            (!text.ends_with("infinity")).then(|| Literal::Timestamp(rfc3339(&text)))
         }
         _ => None,
     }

@@ -197,23 +197,15 @@ fn nanoseconds(value: &Literal) -> Option<i128> {
 }
 
 fn moment_place(nanos: i128, logical: &LogicalType) -> Place {
-    let (per_tick, text): (i128, Box<dyn Fn(i128) -> Option<String>>) = match logical {
-        LogicalType::Timestamp { unit, zoned } => {
-            let (unit, zoned) = (*unit, *zoned);
-            let spelled = spelling::carrier(logical);
-            let text = move |ticks: i128| {
-                let text = moment::timestamp_text(i64::try_from(ticks).ok()?, unit, zoned)?;
-                Some(format!("cast('{text}' as {spelled})"))
-            };
-            (i128::from(1_000_000_000 / moment::per_second(unit)), Box::new(text))
-        }
-        _ => {
-            let text = |days: i128| Some(format!("cast('{}' as date)", moment::date_text(i32::try_from(days).ok()?)?));
-            (86_400 * 1_000_000_000, Box::new(text))
-        }
+    let per_tick: i128 = match logical {
+        LogicalType::Timestamp { unit, .. } => i128::from(1_000_000_000 / moment::per_second(*unit)),
+        _ => 86_400 * 1_000_000_000,
     };
-    let floor = nanos.div_euclid(per_tick);
-    match text(floor) {
+    let text = |ticks: i128| match logical {
+        LogicalType::Timestamp { unit, zoned } => moment::timestamp_text(i64::try_from(ticks).ok()?, *unit, *zoned),
+        _ => moment::date_text(i32::try_from(ticks).ok()?),
+    };
+    match text(nanos.div_euclid(per_tick)).map(|text| format!("cast('{text}' as {})", spelling::carrier(logical))) {
         Some(text) if nanos.rem_euclid(per_tick) == 0 => Place::At(text),
         Some(text) => Place::Above(text),
         None if nanos > 0 => Place::BeyondAll,

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::catalog::{self, Table};
 use super::instance::Lease;
-use super::read::{Selection, Stop, run, stream};
+use super::read::{Query, Selection, Stop, run, stream};
 use super::{Config, blocking, failure, quoted, render};
 use crate::connectors::filter::Filter;
 use crate::connectors::schema::arrow_schema;
@@ -172,7 +172,7 @@ fn stream_all(
     selection: &Selection,
     batches: &mut Vec<RecordBatch>,
 ) -> Result<(), Stop> {
-    stream(connection, name, sql, selection, (10_000, 16 << 20), |batch| {
+    stream(connection, &Query { name, sql, selection, limits: (10_000, 16 << 20) }, |batch| {
         batches.push(batch);
         Ok(())
     })

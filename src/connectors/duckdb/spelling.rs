@@ -181,6 +181,45 @@ fn same_type(left: &str, right: &str) -> bool {
     left == right || (decimal(left).is_some() && decimal(left) == decimal(right))
 }
 
+const WORDS: [&str; 36] = [
+    "BOOLEAN",
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "UHUGEINT",
+    "BIGNUM",
+    "VARINT",
+    "FLOAT",
+    "DOUBLE",
+    "DECIMAL",
+    "VARCHAR",
+    "BLOB",
+    "BIT",
+    "UUID",
+    "JSON",
+    "DATE",
+    "TIME",
+    "TIMESTAMP",
+    "TIMESTAMP_S",
+    "TIMESTAMP_MS",
+    "TIMESTAMP_NS",
+    "WITH",
+    "ZONE",
+    "INTERVAL",
+    "ENUM",
+    "STRUCT",
+    "MAP",
+    "UNION",
+    "TIME_NS",
+    "TIMETZ",
+];
+
 /// Whether a type's spelling can stand in a statement: one of DuckDB's own types, nested types of these included.
 pub(super) fn is_known(spelled: &str) -> bool {
     let mut quote = None;
@@ -202,44 +241,6 @@ pub(super) fn is_known(spelled: &str) -> bool {
             return false;
         }
     }
-    const WORDS: [&str; 36] = [
-        "BOOLEAN",
-        "TINYINT",
-        "SMALLINT",
-        "INTEGER",
-        "BIGINT",
-        "HUGEINT",
-        "UTINYINT",
-        "USMALLINT",
-        "UINTEGER",
-        "UBIGINT",
-        "UHUGEINT",
-        "BIGNUM",
-        "VARINT",
-        "FLOAT",
-        "DOUBLE",
-        "DECIMAL",
-        "VARCHAR",
-        "BLOB",
-        "BIT",
-        "UUID",
-        "JSON",
-        "DATE",
-        "TIME",
-        "TIMESTAMP",
-        "TIMESTAMP_S",
-        "TIMESTAMP_MS",
-        "TIMESTAMP_NS",
-        "WITH",
-        "ZONE",
-        "INTERVAL",
-        "ENUM",
-        "STRUCT",
-        "MAP",
-        "UNION",
-        "TIME_NS",
-        "TIMETZ",
-    ];
     let bare = outside_quotes(spelled);
     let head = bare.split(['(', '[']).next().unwrap_or_default();
     // Inside a STRUCT or UNION stand field names too; they are words of the user's.

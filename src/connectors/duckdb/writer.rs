@@ -228,8 +228,10 @@ fn broken(error: ArrowError) -> ConnectorError {
 impl Held {
     /// Empties the staging table and gives its room back.
     fn clear(&self) -> Result<(), ConnectorError> {
-        let cells: String = self.places.iter().map(|place| format!(", {} {}", place.cell, place.carrier())).collect();
-        let sql = format!("create or replace temp table stage (seq bigint, deleted boolean, position blob{cells})");
+        let head = ["seq bigint", "deleted boolean", "position blob"].map(str::to_owned);
+        let cells = self.places.iter().map(|place| format!("{} {}", place.cell, place.carrier()));
+        let columns = head.into_iter().chain(cells).collect::<Vec<_>>().join(", ");
+        let sql = format!("create or replace temp table stage ({columns})");
         execute(&self.connection, &self.request.target.name, &sql)
     }
 

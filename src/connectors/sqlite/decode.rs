@@ -340,7 +340,7 @@ fn append(builder: &mut Builder, cell: Cell) {
     let integer = if let Cell::Integer(value) = cell { Some(value) } else { None };
     match builder {
         Builder::Boolean(builder) => {
-            builder.append_option(if let Cell::Boolean(value) = cell { Some(value) } else { None })
+            builder.append_option(if let Cell::Boolean(value) = cell { Some(value) } else { None });
         }
         Builder::Int8(builder) => builder.append_option(integer.and_then(|value| value.try_into().ok())),
         Builder::Int16(builder) => builder.append_option(integer.and_then(|value| value.try_into().ok())),
@@ -351,10 +351,10 @@ fn append(builder: &mut Builder, cell: Cell) {
         Builder::UInt32(builder) => builder.append_option(integer.and_then(|value| value.try_into().ok())),
         Builder::UInt64(builder) => builder.append_option(integer.and_then(|value| value.try_into().ok())),
         Builder::Float32(builder) => {
-            builder.append_option(if let Cell::Float(value) = cell { narrow(value) } else { None })
+            builder.append_option(if let Cell::Float(value) = cell { narrow(value) } else { None });
         }
         Builder::Float64(builder) => {
-            builder.append_option(if let Cell::Float(value) = cell { Some(value) } else { None })
+            builder.append_option(if let Cell::Float(value) = cell { Some(value) } else { None });
         }
         Builder::Decimal128(builder) => {
             builder.append_option(if let Cell::Decimal128(value) = cell { Some(value) } else { None });
@@ -364,7 +364,7 @@ fn append(builder: &mut Builder, cell: Cell) {
         }
         Builder::Text(builder) => builder.append_option(if let Cell::Text(value) = cell { Some(value) } else { None }),
         Builder::Binary(builder) => {
-            builder.append_option(if let Cell::Bytes(value) = cell { Some(value) } else { None })
+            builder.append_option(if let Cell::Bytes(value) = cell { Some(value) } else { None });
         }
         Builder::Date(builder) => builder.append_option(integer.and_then(|value| value.try_into().ok())),
         Builder::Time(builder) => builder.append_option(integer.and_then(|value| value.try_into().ok())),

@@ -326,12 +326,11 @@ fn decoded(
     let told = failure::of(&name);
     let spool = |sql: &str| connection.execute_batch(sql).map_err(told);
     // A view has no row numbers to come back by, so its rows are kept.
-    let (rows, rowid) = match reader.table.rowid {
-        Some(rowid) => (quoted(&name), rowid),
-        None => {
-            spool(&format!("create temp table _towpath_rows as select * from {}", quoted(&name)))?;
-            ("temp._towpath_rows".to_owned(), "rowid")
-        }
+    let (rows, rowid) = if let Some(rowid) = reader.table.rowid {
+        (quoted(&name), rowid)
+    } else {
+        spool(&format!("create temp table _towpath_rows as select * from {}", quoted(&name)))?;
+        ("temp._towpath_rows".to_owned(), "rowid")
     };
     spool("create temp table _towpath_keys (class integer, key, row integer)")?;
     let logical = &reading.column.data_type.logical;

@@ -52,23 +52,11 @@ pub(super) fn apply(
         .map(|(name, cell)| format!("d.{} = s.{cell}", quoted(name)))
         .collect::<Vec<_>>()
         .join(" and ");
+    let set = assigned(request, |name| !key.iter().any(|key| key == name));
     let all = request.columns.iter().enumerate();
-    let set = all
-        .clone()
-        .filter(|(_, column)| !key.contains(&column.column.name))
-        .map(|(index, column)| format!("{} = s.c{index}", quoted(&column.column.name)))
-        .collect::<Vec<_>>()
-        .join(", ");
     let names = all.clone().map(|(_, column)| quoted(&column.column.name)).collect::<Vec<_>>().join(", ");
     let values = all.map(|(index, _)| format!("s.c{index}")).collect::<Vec<_>>().join(", ");
-    let marks = request
-        .columns
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| [DELETED_COLUMN, RUN_ID_COLUMN, SYNCED_AT_COLUMN].contains(&column.column.name.as_str()))
-        .map(|(index, column)| format!("{} = s.c{index}", quoted(&column.column.name)))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let marks = assigned(request, |name| [DELETED_COLUMN, RUN_ID_COLUMN, SYNCED_AT_COLUMN].contains(&name));
     let table = quoted(target);
     // By log position where there is one, otherwise by arrival.
     let newest = |of: &str| {
@@ -113,4 +101,11 @@ pub(super) fn apply(
         connection.execute_batch(&step).map_err(failure::of(target))?;
     }
     Ok(())
+}
+
+/// `column = staged value` for the columns wanted.
+fn assigned(request: &WriteRequest, wanted: impl Fn(&str) -> bool) -> String {
+    let columns = request.columns.iter().enumerate().filter(|(_, column)| wanted(&column.column.name));
+    let each = columns.map(|(index, column)| format!("{} = s.c{index}", quoted(&column.column.name)));
+    each.collect::<Vec<_>>().join(", ")
 }

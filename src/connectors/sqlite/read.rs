@@ -86,18 +86,16 @@ impl<'a> Reader<'a> {
     /// The select list: row number (or NULL), then the columns. `alias` stands before each.
     pub(super) fn selected(&self, alias: &str, rowid: Option<&str>) -> String {
         let dot = if alias.is_empty() { String::new() } else { format!("{alias}.") };
-        let mut list = rowid.map_or("null".to_owned(), |rowid| format!("{dot}{rowid}"));
-        for column in &self.columns {
-            list.push_str(&format!(", {dot}{}", quoted(&column.name)));
-        }
-        list
+        let rowid = rowid.map_or("null".to_owned(), |rowid| format!("{dot}{rowid}"));
+        let columns = self.columns.iter().map(|column| format!("{dot}{}", quoted(&column.name)));
+        std::iter::once(rowid).chain(columns).collect::<Vec<_>>().join(", ")
     }
 
     pub(super) fn say(&mut self, item: Item) -> Result<(), Stop> {
         (self.listener)(item)
     }
 
-    /// Takes every row of a statement of [`Self::selected`] columns; `after_flush` is told each time a portion went out.
+    /// Takes every row of a statement of [`Self::selected`] columns; `note` is told of each row and each time a portion went out.
     pub(super) fn drain(
         &mut self,
         connection: &Connection,
@@ -135,13 +133,11 @@ impl<'a> Reader<'a> {
         let mut misfit = None;
         for (index, column) in self.columns.iter().enumerate() {
             let value = row.get_ref(index + 1).map_err(told)?;
-            match decode(value, &column.data_type.logical, self.integers) {
-                Some(cell) => cells.push(cell),
-                None => {
-                    misfit = Some((column.name.clone(), column.data_type.spelled.clone(), kind(value)));
-                    break;
-                }
-            }
+            let Some(cell) = decode(value, &column.data_type.logical, self.integers) else {
+                misfit = Some((column.name.clone(), column.data_type.spelled.clone(), kind(value)));
+                break;
+            };
+            cells.push(cell);
         }
         let Some((column, declared, kind)) = misfit else { return Ok(Some(cells)) };
         if self.filtered_out(row)? {
