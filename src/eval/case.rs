@@ -60,7 +60,11 @@ pub(super) fn load(place: &Path) -> Result<Vec<Case>, EvalError> {
     for file in files {
         for case in read(&file)? {
             if !ids.insert(case.id.clone()) {
-                return Err(EvalError::Case { file, case: case.id, what: "there is another case of this id".to_owned() });
+                return Err(EvalError::Case {
+                    file,
+                    case: case.id,
+                    what: "there is another case of this id".to_owned(),
+                });
             }
             cases.push(case);
         }
@@ -70,8 +74,8 @@ pub(super) fn load(place: &Path) -> Result<Vec<Case>, EvalError> {
 
 fn read(file: &Path) -> Result<Vec<Case>, EvalError> {
     let text = std::fs::read_to_string(file).map_err(|error| EvalError::Unreadable(file.to_owned(), error))?;
-    let listed: Vec<Value> = serde_saphyr::from_str(&text)
-        .map_err(|error| EvalError::malformed(file.to_owned(), &error.to_string()))?;
+    let listed: Vec<Value> =
+        serde_saphyr::from_str(&text).map_err(|error| EvalError::malformed(file.to_owned(), &error.to_string()))?;
     listed.into_iter().enumerate().map(|(index, value)| one(file, index, value)).collect()
 }
 
@@ -113,7 +117,8 @@ mod tests {
         assert!(told.contains("a.yaml") && told.contains("`a`") && told.contains("pln"), "{told}");
         let told = sentence("- id: a\n  world: w\n  turns:\n    - say: x\n      expect: {ask: [sorce]}\n");
         assert!(told.contains("sorce") && told.contains("turn 1"), "{told}");
-        let told = sentence("- id: a\n  world: w\n  turns:\n    - say: x\n      expect: {plan: {streams: [{streem: a}]}}\n");
+        let told =
+            sentence("- id: a\n  world: w\n  turns:\n    - say: x\n      expect: {plan: {streams: [{streem: a}]}}\n");
         assert!(told.contains("streem"), "{told}");
         let told = sentence("- id: a\n  world: w\n  turns:\n    - say: x\n      expect: {diagnosis: }\n  - id: b");
         assert!(told.contains("a.yaml"), "{told}");

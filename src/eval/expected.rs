@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 
 use crate::connectors::{Deletes, NullCursor};
-use crate::plan::spec::{
-    ByteSize, MaskSpec, NotifySpec, QuarantineSpec, ReadSpec, SchemaPolicy, Verify, WriteSpec,
-};
+use crate::plan::spec::{ByteSize, MaskSpec, NotifySpec, QuarantineSpec, ReadSpec, SchemaPolicy, Verify, WriteSpec};
 
 /// What questions and assumptions can be about.
 pub(super) const SLOTS: &[&str] = &[

@@ -116,10 +116,8 @@ impl Play<'_> {
         let spoken = transcript::length(self.workspace, self.conversation).await?;
         let attachments = turn.attach.iter().map(attachment).collect();
         let begun = Instant::now();
-        let outcome = self
-            .talk
-            .say(self.conversation, turn.say.clone(), attachments, person(), CancellationToken::new())
-            .await;
+        let outcome =
+            self.talk.say(self.conversation, turn.say.clone(), attachments, person(), CancellationToken::new()).await;
         let mut cost = Cost { milliseconds: milliseconds(begun), ..Cost::default() };
         let mut broke = None;
         match &outcome {

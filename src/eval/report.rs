@@ -247,7 +247,8 @@ impl Report {
 }
 
 fn tell(text: &mut String, case: &CaseReport, transcripts: bool) {
-    let _ = writeln!(text, "{} {} ({}, {})", if case.passed() { "pass" } else { "FAIL" }, case.id, case.world, case.file);
+    let _ =
+        writeln!(text, "{} {} ({}, {})", if case.passed() { "pass" } else { "FAIL" }, case.id, case.world, case.file);
     for turn in case.turns.iter().filter(|turn| transcripts || !turn.passed()) {
         let _ = writeln!(text, "    say: {}", turn.say.trim());
         for failure in &turn.failures {
@@ -291,7 +292,11 @@ mod tests {
     fn rates_are_told_per_case_turn_and_tag() {
         let mut leaks = case("c", &["secrets"], &[&[]]);
         leaks.leaked.push("a secret of 9 letters".to_owned());
-        let cases = vec![case("a", &["x"], &[&[], &["plan: expected one, got nothing"]]), case("b", &["x", "y"], &[&[]]), leaks];
+        let cases = vec![
+            case("a", &["x"], &[&[], &["plan: expected one, got nothing"]]),
+            case("b", &["x", "y"], &[&[]]),
+            leaks,
+        ];
         let report = Report { model: "m".to_owned(), cases };
         assert_eq!(report.cases_passed(), Share { passed: 1, total: 3 });
         assert_eq!(report.turns_passed(), Share { passed: 3, total: 4 });

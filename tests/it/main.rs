@@ -3,6 +3,7 @@
 
 mod copying;
 mod duckdb;
+mod evals;
 mod files;
 mod http;
 mod kill;

@@ -40,7 +40,8 @@ pub(super) fn failures(expected: &Expected, seen: &Seen, world: &World) -> Vec<S
         told.extend(ask(slots, seen));
     }
     if let Some(slots) = &expected.assumptions {
-        let stated: BTreeSet<&str> = seen.offer.iter().flat_map(|offer| &offer.spec.assumptions).map(|assumed| assumed.slot.as_str()).collect();
+        let stated: BTreeSet<&str> =
+            seen.offer.iter().flat_map(|offer| &offer.spec.assumptions).map(|assumed| assumed.slot.as_str()).collect();
         for slot in slots.iter().filter(|slot| !stated.contains(slot.as_str())) {
             told.push(format!("assumptions: expected `{slot}`, got {}", shown(&stated)));
         }

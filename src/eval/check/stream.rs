@@ -9,8 +9,8 @@ use crate::connectors::{Column, Deletes, StreamSchema};
 use crate::eval::expected::{ExpectedStream, Wish};
 use crate::eval::world::World;
 use crate::events::StreamView;
-use crate::plan::spec::{SchemaPolicy, StreamSpec, WriteSpec};
 use crate::plan::span::Span;
+use crate::plan::spec::{SchemaPolicy, StreamSpec, WriteSpec};
 use crate::plan::{Offered, cast, filter};
 
 pub(super) fn differences(wanted: &ExpectedStream, offered: &Offered, world: &World, told: &mut Told) {
@@ -87,11 +87,8 @@ fn set(names: &[String]) -> BTreeSet<&str> {
 /// Which columns move: a list of those that do is the same as one of those that do not.
 fn columns(wanted: &ExpectedStream, spec: &StreamSpec, schema: &StreamSchema, told: &mut Told) {
     let all: BTreeSet<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
-    let moved: BTreeSet<&str> = if spec.select.is_empty() {
-        all.difference(&set(&spec.exclude)).copied().collect()
-    } else {
-        set(&spec.select)
-    };
+    let moved: BTreeSet<&str> =
+        if spec.select.is_empty() { all.difference(&set(&spec.exclude)).copied().collect() } else { set(&spec.select) };
     let left: BTreeSet<&str> = all.difference(&moved).copied().collect();
     let mut compare = |member: &str, wish: &Wish<Vec<String>>, written: &[String], got: &BTreeSet<&str>| {
         let at = format!("{} {member}", wanted.stream);
@@ -125,8 +122,8 @@ fn row_filter(wanted: &ExpectedStream, spec: &StreamSpec, columns: &[Column], wo
     // of them.
     let same = read(got).is_ok_and(|got| {
         [world.now, world.now + Duration::minutes(53_593)].into_iter().all(|now| {
-            let [expected, got] = [&expected, &got]
-                .map(|filter| filter::canonical(&filter::at_time(filter, now, columns), columns));
+            let [expected, got] =
+                [&expected, &got].map(|filter| filter::canonical(&filter::at_time(filter, now, columns), columns));
             expected == got
         })
     });

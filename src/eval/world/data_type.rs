@@ -69,7 +69,9 @@ fn fraction(connector: &str, name: &str, arguments: &[u8]) -> Option<LogicalType
         "smallmoney" => Decimal { precision: 10, scale: 4 },
         "real" | "float4" | "float32" if connector != "sqlite" => Float32,
         "float" if arguments.first().is_some_and(|bits| *bits <= 24) => Float32,
-        "real" | "float" | "float8" | "float64" | "double" | "double precision" | "binary_double" | "percent" => Float64,
+        "real" | "float" | "float8" | "float64" | "double" | "double precision" | "binary_double" | "percent" => {
+            Float64
+        }
         _ => return None,
     })
 }
@@ -84,8 +86,13 @@ fn moment(connector: &str, name: &str) -> Option<LogicalType> {
         "date" if connector == "mongodb" => at(true),
         "date" | "date32" => LogicalType::Date,
         "time" | "time without time zone" | "timetz" | "time with time zone" => LogicalType::Time,
-        "timestamptz" | "timestamp with time zone" | "timestamp with local time zone" | "timestamp_tz"
-        | "timestamp_ltz" | "datetimeoffset" | "isodate" => at(true),
+        "timestamptz"
+        | "timestamp with time zone"
+        | "timestamp with local time zone"
+        | "timestamp_tz"
+        | "timestamp_ltz"
+        | "datetimeoffset"
+        | "isodate" => at(true),
         "timestamp" if instant => at(true),
         "timestamp" | "timestamp without time zone" | "timestamp_ntz" | "datetime2" | "smalldatetime" => at(false),
         "datetime" | "datetime64" => at(super::connector::is_service(connector)),
@@ -96,13 +103,12 @@ fn moment(connector: &str, name: &str) -> Option<LogicalType> {
 
 fn words_and_bytes(connector: &str, name: &str) -> LogicalType {
     match name {
-        "char" | "character" | "bpchar" | "varchar" | "character varying" | "text" | "string" | "nvarchar" | "nchar"
-        | "ntext" | "tinytext" | "mediumtext" | "longtext" | "citext" | "name" | "clob" | "nclob" | "varchar2"
-        | "nvarchar2" | "fixedstring" | "sysname" | "xml" | "objectid" | "set" | "bit" | "bit varying" | "varbit" => {
-            LogicalType::Text
-        }
-        "bytea" | "blob" | "binary" | "varbinary" | "tinyblob" | "mediumblob" | "longblob" | "bytes" | "image" | "raw"
-        | "bindata" | "rowversion" => LogicalType::Binary,
+        "char" | "character" | "bpchar" | "varchar" | "character varying" | "text" | "string" | "nvarchar"
+        | "nchar" | "ntext" | "tinytext" | "mediumtext" | "longtext" | "citext" | "name" | "clob" | "nclob"
+        | "varchar2" | "nvarchar2" | "fixedstring" | "sysname" | "xml" | "objectid" | "set" | "bit" | "bit varying"
+        | "varbit" => LogicalType::Text,
+        "bytea" | "blob" | "binary" | "varbinary" | "tinyblob" | "mediumblob" | "longblob" | "bytes" | "image"
+        | "raw" | "bindata" | "rowversion" => LogicalType::Binary,
         "uuid" | "uniqueidentifier" | "guid" => LogicalType::Uuid,
         "json" | "jsonb" | "variant" | "object" | "super" | "struct" | "record" | "map" | "document" => {
             LogicalType::Json

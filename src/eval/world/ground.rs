@@ -60,7 +60,9 @@ impl Ground {
         }
         keep(&world, &workspace).await?;
         for run in &world.runs {
-            past(&workspace, run).await.map_err(|error| wrong(&world, format!("a run of `{}`: {error}", run.pipeline)))?;
+            past(&workspace, run)
+                .await
+                .map_err(|error| wrong(&world, format!("a run of `{}`: {error}", run.pipeline)))?;
         }
         workspace.store.close().await;
         Ok(Self { world, vault, folder })
@@ -198,9 +200,7 @@ fn state(run: &PastRun, now: DateTime<Utc>) -> RunState {
         RunPhase::Initializing => RunState::Initializing { attempt: 1 },
         RunPhase::Analyzing => RunState::Analyzing { attempt: 1 },
         RunPhase::Transferring | RunPhase::Streaming => RunState::Transferring { attempt: 1 },
-        RunPhase::Retrying => {
-            RunState::BackingOff { attempt: 1, until: now + Duration::minutes(1), error: error() }
-        }
+        RunPhase::Retrying => RunState::BackingOff { attempt: 1, until: now + Duration::minutes(1), error: error() },
         RunPhase::Cancelling => RunState::Cancelling,
         RunPhase::Completed => RunState::Completed,
         RunPhase::Failed => RunState::Failed { error: error() },

@@ -141,7 +141,10 @@ impl World {
             }
             for table in &place.streams {
                 if let Some(key) = table.primary_key.iter().find(|key| table.field(key).is_none()) {
-                    return Err(format!("`{}` of `{}` has no column `{key}` for its primary key", table.name, place.name));
+                    return Err(format!(
+                        "`{}` of `{}` has no column `{key}` for its primary key",
+                        table.name, place.name
+                    ));
                 }
             }
         }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use super::{Place, Table};
 use crate::connectors::filter::Filter;
 use crate::connectors::{
-    CdcReadiness, Checked, ConnectorError, ConnectorKind, CursorProfile, ErrorKind, ItemStream, KeyProfile, ReadRequest,
-    Source, SourceAbilities, StreamSchema, StreamSummary,
+    CdcReadiness, Checked, ConnectorError, ConnectorKind, CursorProfile, ErrorKind, ItemStream, KeyProfile,
+    ReadRequest, Source, SourceAbilities, StreamSchema, StreamSummary,
 };
 
 /// A connection of a world, opened to be read.
@@ -56,9 +56,9 @@ impl Source for Well {
 
     async fn profile_cursor(&self, stream: &str, column: &str) -> Result<CursorProfile, ConnectorError> {
         let table = self.table(stream)?;
-        let field = table.field(column).ok_or_else(|| {
-            ConnectorError::new(ErrorKind::NotFound, format!("`{stream}` has no column `{column}`."))
-        })?;
+        let field = table
+            .field(column)
+            .ok_or_else(|| ConnectorError::new(ErrorKind::NotFound, format!("`{stream}` has no column `{column}`.")))?;
         Ok(CursorProfile {
             column: column.to_owned(),
             rows: table.rows.unwrap_or_default(),
@@ -96,11 +96,9 @@ impl Source for Well {
 
     async fn cdc_readiness(&self, _stream: &str) -> Result<CdcReadiness, ConnectorError> {
         Ok(match &self.place.cdc {
-            Some(log) => CdcReadiness {
-                ready: log.ready,
-                reason: log.reason.clone(),
-                retained_log: log.retained_log.clone(),
-            },
+            Some(log) => {
+                CdcReadiness { ready: log.ready, reason: log.reason.clone(), retained_log: log.retained_log.clone() }
+            }
             None => CdcReadiness {
                 ready: false,
                 reason: Some("it does not say whether its log can be read".to_owned()),
