@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::agent::builtin::Builtin;
+use crate::agent::consent::{self, Consent};
 use crate::agent::model::ChatModel;
 use crate::agent::openai::{OpenAi, OpenAiConfig};
-use crate::agent::consent::{self, Consent};
 use crate::agent::{Agent, Limits, Registry};
 use crate::catalog::Catalog;
 use crate::clock::Clock;

@@ -2,17 +2,17 @@
 //! a confirmed one, and only a confirmed plan runs. The modules stand in the order in which a request meets them.
 
 // The flow. Not sorted: the order says something.
-pub mod cli;
-pub mod http;
-pub mod talk;
 pub mod agent;
-pub mod plan;
 pub mod catalog;
-pub mod runner;
-pub mod schedule;
+pub mod cli;
 pub mod connectors;
 pub mod events;
+pub mod http;
+pub mod plan;
+pub mod runner;
+pub mod schedule;
 pub mod store;
+pub mod talk;
 
 // Composition.
 pub mod app;

@@ -16,7 +16,6 @@ pub use start::{RunRefused, StartRun};
 
 use crate::agent::consent::{self, Consent};
 use crate::agent::model::Message;
-use crate::agent::tools::OfferedAction;
 use crate::agent::transcript;
 use crate::agent::{Agent, Said, TurnSummary};
 use crate::events::bus::{Bus, Emitter, Topic};
@@ -55,7 +54,7 @@ pub enum Outcome {
 /// What a clear yes or no would be about.
 enum OnOffer {
     Plan(Box<plan::Offered>),
-    Action(ActionId, OfferedAction),
+    Action(ActionId),
 }
 
 impl Talk {
@@ -128,7 +127,7 @@ impl Talk {
         let Some(offer) = offer else { return self.answer(conversation, cancel).await };
         let destructive = match &offer {
             OnOffer::Plan(plan) => plan.view.destructive.as_slice(),
-            OnOffer::Action(..) => &[],
+            OnOffer::Action(_) => &[],
         };
         let outcome = match (consent::read(&heard.text, destructive), &offer) {
             (Consent::Neither, _) => return self.answer(conversation, cancel).await,
@@ -139,14 +138,14 @@ impl Talk {
                 let confirmed = self.confirm(Some(conversation), plan.plan, &plan.digest, acknowledged, run, actor);
                 Outcome::Confirmed(confirmed.await?)
             }
-            (Consent::Yes | Consent::Unnamed(_), OnOffer::Action(id, _)) => {
+            (Consent::Yes | Consent::Unnamed(_), OnOffer::Action(id)) => {
                 Outcome::Acted(self.confirm_action(conversation, *id, actor).await?)
             }
             (Consent::No, OnOffer::Plan(plan)) => {
                 self.dismiss(Some(conversation), plan.plan, actor).await?;
                 Outcome::Dismissed
             }
-            (Consent::No, OnOffer::Action(id, _)) => {
+            (Consent::No, OnOffer::Action(id)) => {
                 self.dismiss_action(conversation, *id, actor).await?;
                 Outcome::Dismissed
             }
@@ -167,14 +166,14 @@ impl Talk {
             None => {
                 let db = workspace.store.pool();
                 let row = store::actions::on_offer(db, &workspace.id.0, &conversation.to_string()).await?;
-                let offered = row.and_then(|row| Some((row.id.parse().ok()?, serde_json::from_str(&row.object).ok()?)));
-                let Some((id, action)) = offered else { return Ok(None) };
-                OnOffer::Action(id, action)
+                let Some(id) = row.and_then(|row| row.id.parse().ok()) else { return Ok(None) };
+                OnOffer::Action(id)
             }
         };
         let said = transcript::load(&workspace.store, conversation).await?;
         let since = said.iter().rev().take_while(|message| !makes_an_offer(message));
-        let asked = |message: &Message| matches!(message, Message::Assistant { text, .. } if text.contains(['?', '？']));
+        let asked =
+            |message: &Message| matches!(message, Message::Assistant { text, .. } if text.contains(['?', '？']));
         Ok(if since.into_iter().any(asked) { None } else { Some(offer) })
     }
 
@@ -183,7 +182,8 @@ impl Talk {
         let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let say = format!("yes, replace {}", missing.join(" and "));
         let text = format!("This plan replaces the rows of {names}. To confirm that, say: {say}.");
-        let option = |label: &str, say: &str| QuestionOption { label: label.to_owned(), say: say.to_owned(), detail: None };
+        let option =
+            |label: &str, say: &str| QuestionOption { label: label.to_owned(), say: say.to_owned(), detail: None };
         let options = vec![option("Replace", &say), option("Cancel", "no")];
         self.emit(conversation, Event::Question { about: "goal".to_owned(), text: text.clone(), options }).await?;
         self.agent.notice(conversation, &text).await?;

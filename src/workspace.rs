@@ -4,7 +4,10 @@
 mod connection;
 mod error;
 pub mod keys;
+pub(crate) mod record;
 mod rotate;
+#[cfg(test)]
+pub(crate) mod world;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

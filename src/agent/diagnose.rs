@@ -151,7 +151,8 @@ fn reward_the_innermost(hits: &mut [Hit<'_>], chain: &Chain) {
         let to = (from..hits.len()).find(|at| lines.get(*at).copied() != line).unwrap_or(hits.len());
         let last = (to - from).saturating_sub(1).max(1);
         for (rank, hit) in hits.iter_mut().skip(from).take(to - from).enumerate() {
-            hit.score += BEHIND * f64::from(u32::try_from(rank).unwrap_or(0)) / f64::from(u32::try_from(last).unwrap_or(1));
+            hit.score +=
+                BEHIND * f64::from(u32::try_from(rank).unwrap_or(0)) / f64::from(u32::try_from(last).unwrap_or(1));
         }
         from = to;
     }

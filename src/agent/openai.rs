@@ -124,7 +124,12 @@ impl ChatModel for OpenAi {
             };
             let Some(pause) = retry::pause(&error, attempt, &self.config) else { return Err(error) };
             attempt += 1;
-            tracing::info!(model.name = self.config.model, attempt, pause_ms = pause.as_millis(), "asking the model again");
+            tracing::info!(
+                model.name = self.config.model,
+                attempt,
+                pause_ms = pause.as_millis(),
+                "asking the model again"
+            );
             tokio::select! {
                 () = request.cancel.cancelled() => return Err(cancelled()),
                 () = tokio::time::sleep(pause) => {}

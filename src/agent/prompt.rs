@@ -30,7 +30,8 @@ pub(super) const TOOL_TIMED_OUT: &str = include_str!("../../prompts/tool_timed_o
 
 // For the person.
 pub(super) const LIMIT_TIME: &str = "This took too long and was stopped. Say it again in smaller steps.";
-pub(super) const LIMIT_ROUNDS: &str = "The model went back and forth too often and was stopped. Say it in smaller steps.";
+pub(super) const LIMIT_ROUNDS: &str =
+    "The model went back and forth too often and was stopped. Say it in smaller steps.";
 pub(super) const LIMIT_CALLS: &str = "The model asked for too many look-ups and was stopped. Say it in smaller steps.";
 pub(super) const LIMIT_TOKENS: &str = "The model used up the tokens of one turn. Say it in smaller steps.";
 pub(super) const REPLY_CUT: &str = "The model's reply was cut off at its length limit. Ask for less at once.";
@@ -42,7 +43,10 @@ pub(super) const FALLBACK: &str = "The built-in planner takes this turn.";
 pub fn system(now: DateTime<Utc>) -> String {
     let parts: Vec<&str> =
         ["system", "conduct", "planning", "untrusted", "today"].into_iter().map(|name| file(name).trim()).collect();
-    render(&parts.join("\n\n"), &[("now", &now.to_rfc3339_opts(SecondsFormat::Secs, true)), ("weekday", &now.format("%A").to_string())])
+    render(
+        &parts.join("\n\n"),
+        &[("now", &now.to_rfc3339_opts(SecondsFormat::Secs, true)), ("weekday", &now.format("%A").to_string())],
+    )
 }
 
 /// A plan's destination that only a system's text named.

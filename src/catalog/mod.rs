@@ -2,6 +2,7 @@
 //! names, so that the answer is "not here" and not "what is that?".
 
 mod known;
+pub mod misfit;
 pub mod nearest;
 mod search;
 

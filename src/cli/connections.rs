@@ -23,7 +23,7 @@ pub(super) enum Connections {
     #[command(after_help = "Examples:\n  \
         towpath connections add shop postgres --url postgres://app@db.local/shop --secret password\n  \
         towpath connections add shop postgres --set host=db.local --set user=app --secret password=env:PGPASSWORD\n  \
-        towpath connections add lake files --set path=/data/lake --set format=parquet")]
+        towpath connections add lake files --set path=/data/lake --set write.format=parquet")]
     Add(Box<Add>),
     /// List connections
     List,
@@ -47,7 +47,7 @@ pub(super) struct Add {
     name: String,
     /// See `towpath catalog`
     connector: String,
-    /// A setting, as NAME=VALUE; JSON where it is not text
+    /// A setting, as NAME=VALUE or GROUP.NAME=VALUE; JSON where it is not text
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
     /// An address without a password, such as postgres://user@host/database
@@ -116,7 +116,7 @@ async fn add(new: Add, app: &App, environment: &Environment, terminal: &Terminal
             return Err(Failure::usage(format!("`{name}` is a secret and cannot be given as an argument."))
                 .suggest(format!("Write `--secret {name}` to be asked for it, or `--secret {name}=env:VARIABLE`.")));
         }
-        config.insert(name, value);
+        insert(&mut config, &name, value);
     }
     let mut secrets = BTreeMap::new();
     for wanted in &new.secret {
@@ -155,6 +155,24 @@ fn setting(pair: &str) -> Result<(String, Value), Failure> {
         _ => Value::String(value.to_owned()),
     };
     Ok((name.trim().to_owned(), typed))
+}
+
+/// Puts a setting in its place: `write.format` is the `format` of `write`.
+fn insert(config: &mut Map<String, Value>, name: &str, value: Value) {
+    match name.split_once('.') {
+        Some((group, name)) => {
+            let group = config.entry(group).or_insert_with(|| Value::Object(Map::new()));
+            if !group.is_object() {
+                *group = Value::Object(Map::new());
+            }
+            if let Value::Object(group) = group {
+                insert(group, name, value);
+            }
+        }
+        None => {
+            config.insert(name.to_owned(), value);
+        }
+    }
 }
 
 /// Settings out of an address: host, port, user, database, and what stands after `?`.
@@ -320,5 +338,11 @@ mod tests {
         assert_eq!(setting("columns=[\"a\"]").unwrap().1, json!(["a"]));
         assert_eq!(setting("null=null").unwrap().1, json!("null"));
         assert!(setting("port").is_err());
+        let mut config = Map::new();
+        insert(&mut config, "write.format", json!("csv"));
+        insert(&mut config, "write.compression", json!("gzip"));
+        insert(&mut config, "path", json!("/data"));
+        let expected = json!({"write": {"format": "csv", "compression": "gzip"}, "path": "/data"});
+        assert_eq!(Value::Object(config), expected);
     }
 }

@@ -106,7 +106,8 @@ async fn tell(app: &App, shop: &Path, yes: bool, terminal: &Terminal) -> Result<
     let data = &app.config.data;
     connect(app, "shop", "The shop", "sqlite", json!({"path": shop}), Some(vec![Role::Source])).await?;
     connect(app, "warehouse", "The warehouse", "duckdb", json!({"path": data.join("warehouse.duckdb")}), None).await?;
-    connect(app, "lake", "The lake", "files", json!({"path": data.join("lake"), "write": {"format": "parquet"}}), None).await?;
+    connect(app, "lake", "The lake", "files", json!({"path": data.join("lake"), "write": {"format": "parquet"}}), None)
+        .await?;
     for (name, what) in [
         ("shop", "a SQLite database: customers, products, orders, order_items"),
         ("warehouse", "a DuckDB file"),

@@ -85,7 +85,8 @@ pub(super) fn agree(terminal: &Terminal, view: &PlanView, given: Vec<String>) ->
 /// Confirms a plan in the operator's name and starts it.
 pub(super) async fn confirm(app: &App, plan: PlanId, digest: &str, acknowledged: &[String]) -> Result<RunId, Failure> {
     let done = app.confirm(plan, digest, acknowledged, true, operator()).await?;
-    done.run.ok_or_else(|| Failure::new(Exit::Failed, "not_started", "The plan is confirmed, and its run did not start."))
+    done.run
+        .ok_or_else(|| Failure::new(Exit::Failed, "not_started", "The plan is confirmed, and its run did not start."))
 }
 
 /// Shows a run until it ends, then its receipt. A run that failed, or was cancelled, is the command's failure.

@@ -10,10 +10,10 @@ use crate::app::App;
 use crate::events::RunPhase;
 use crate::http::pipelines;
 use crate::http::runs::{self, LogLine};
-use crate::runner::record::RunRecord;
-use crate::store::runs::RunQuery;
 use crate::ids::RunId;
+use crate::runner::record::RunRecord;
 use crate::store;
+use crate::store::runs::RunQuery;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Runs {
@@ -50,7 +50,9 @@ pub(super) async fn run(command: Runs, app: &App, terminal: &Terminal) -> Result
                 Some(word) => Some(pipelines::named(app, &word).await?.id),
                 None => None,
             };
-            let found = runs::search(app, RunQuery { pipeline, phase: state, after: None, limit: limit.clamp(1, 1000) }).await?;
+            let found =
+                runs::search(app, RunQuery { pipeline, phase: state, after: None, limit: limit.clamp(1, 1000) })
+                    .await?;
             terminal.result(&found.items, |terminal, found| list(terminal, found))
         }
         Runs::Show { run } => {

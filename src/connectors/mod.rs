@@ -4,8 +4,8 @@
 pub mod contract;
 pub(crate) mod decimal;
 pub mod duckdb;
-mod evaluate;
 mod error;
+mod evaluate;
 pub mod files;
 pub mod filter;
 pub mod item;
@@ -23,8 +23,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use evaluate::evaluate;
 pub use error::{ConnectorError, ErrorKind};
+pub use evaluate::evaluate;
 pub use item::{
     Batch, Change, Cursor, End, Epoch, Item, ItemStream, NullCursor, Operation, ReadMode, ReadRequest, RejectedRow,
 };

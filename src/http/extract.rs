@@ -1,24 +1,50 @@
 //! What handlers take out of a request. A part that cannot be read becomes a problem document that names it.
 
+use std::borrow::Cow;
+
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::error::ApiError;
 
 /// A page of things. `next` is what to pass as `after` for the page that follows.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct List<T: ToSchema> {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct List<T> {
     pub items: Vec<T>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
-impl<T: ToSchema> List<T> {
+// By hand: the derived name would be `List` for lists of whatever.
+impl<T: ToSchema> ToSchema for List<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
+}
+
+impl<T: ToSchema> PartialSchema for List<T> {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .property("items", ArrayBuilder::new().items(Ref::from_schema_name(T::name())))
+            .required("items")
+            .property("next", ObjectBuilder::new().schema_type(Type::String))
+            .into()
+    }
+}
+
+impl<T> List<T> {
     /// All there is.
     pub fn whole(items: Vec<T>) -> Self {
         Self { items, next: None }

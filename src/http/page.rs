@@ -9,6 +9,7 @@ use super::error::ApiError;
 
 #[derive(RustEmbed)]
 #[folder = "web-chat/dist"]
+#[allow_missing = true]
 struct Dist;
 
 /// Shown by a program that was built without its page.

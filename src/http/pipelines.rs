@@ -126,7 +126,10 @@ pub fn id_of(row: &PipelineRow) -> Answer<PipelineId> {
 pub async fn view(app: &App, row: PipelineRow) -> Answer<PipelineView> {
     let stored = stored_plan(app, &row).await?;
     let timetable = schedule_of(app, &row.id).await?.and_then(|schedule| Timetable::parse(&schedule).ok());
-    let last_run = runs::search(app, RunQuery { pipeline: Some(row.id.clone()), limit: 1, ..RunQuery::default() }).await?.items.pop();
+    let last_run = runs::search(app, RunQuery { pipeline: Some(row.id.clone()), limit: 1, ..RunQuery::default() })
+        .await?
+        .items
+        .pop();
     Ok(PipelineView {
         source: stored.view.source,
         destination: stored.view.destination,

@@ -269,10 +269,11 @@ pub(super) fn name_problem(name: &str, pointer: &str, abilities: &DestinationAbi
 
 /// A name that can be made in place of one that cannot.
 pub(super) fn shorter(name: &str, abilities: &DestinationAbilities) -> String {
-    let mut bare: String = name.chars().filter(|c| !c.is_control()).collect();
-    while let Some(rest) = bare.to_lowercase().strip_prefix(OUR_PREFIX) {
-        bare = rest.to_string();
-    }
+    let printable: String = name.chars().filter(|c| !c.is_control()).collect();
+    let begins = folded(&printable, Folding::Insensitive);
+    let ours = begins.len() - begins.trim_start_matches(OUR_PREFIX).len();
+    // The prefix is ASCII, and so is what folds to it: it has as many characters either way.
+    let mut bare: String = printable.chars().skip(ours).collect();
     let mut end = bare.len().min(abilities.identifier_limit);
     while !bare.is_char_boundary(end) {
         end -= 1;

@@ -3,10 +3,9 @@
 //! the digest of what was on a person's screen. The fields of [`Plan`] and of its stages are private and neither can be
 //! deserialised, so code outside this module that would make one does not compile.
 
-pub(crate) mod confirmation;
-
 pub mod cast;
 mod columns;
+mod confirmation;
 mod digest;
 mod explain;
 pub mod filter;
@@ -15,6 +14,7 @@ pub mod modes;
 pub mod offer;
 mod preview;
 mod problem;
+mod reschedule;
 pub mod resolution;
 pub mod schedule;
 pub mod shape;
@@ -38,6 +38,7 @@ pub use offer::{
     stored, withdraw,
 };
 pub use problem::Problem;
+pub use reschedule::{RescheduleError, reschedule};
 
 /// A plan as somebody wrote it: untrusted.
 #[derive(Clone, Debug, PartialEq)]
@@ -296,4 +297,4 @@ impl From<sqlx::Error> for ConfirmError {
 
 #[cfg(test)]
 #[path = "tests/mod.rs"]
-pub(crate) mod tests;
+mod tests;

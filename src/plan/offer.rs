@@ -174,11 +174,21 @@ pub async fn confirm(
         return Err(ConfirmError::NotOffered { state: row.state });
     }
     let validated = restore(&row).ok_or(ConfirmError::Tampered)?;
-    let now = workspace.clock.now();
-    let confirmed = validated.confirm(seen_digest, acknowledged, by.clone(), now)?;
+    let confirmed = validated.confirm(seen_digest, acknowledged, by, workspace.clock.now())?;
     nothing_unseen_is_lost(workspace, &confirmed).await?;
+    keep(workspace, plan, row.pipeline.as_deref(), confirmed).await
+}
 
-    let revises: Option<PipelineId> = row.pipeline.as_deref().and_then(|id| id.parse().ok());
+/// Writes a confirmation with all that follows from it.
+pub(super) async fn keep(
+    workspace: &Workspace,
+    plan: PlanId,
+    revises: Option<&str>,
+    confirmed: ConfirmedPlan,
+) -> Result<Kept, ConfirmError> {
+    let id = plan.to_string();
+    let (by, now) = (confirmed.by().clone(), confirmed.at());
+    let revises: Option<PipelineId> = revises.and_then(|id| id.parse().ok());
     let pipeline = revises.unwrap_or_else(PipelineId::new);
     let confirmation = Confirmation {
         by: by.clone(),

@@ -6,6 +6,8 @@ use crate::connectors::ErrorKind;
 use crate::events::ProblemView;
 use crate::workspace::{WorkspaceError, WorkspaceErrorKind};
 
+pub(super) use crate::catalog::misfit::step;
+
 /// One thing wrong with a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -78,9 +80,4 @@ impl Findings {
         self.problems.extend(other.problems);
         self.warnings.extend(other.warnings);
     }
-}
-
-/// One step of a JSON pointer, escaped.
-pub(super) fn step(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }

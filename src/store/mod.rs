@@ -12,6 +12,8 @@ pub mod keys;
 pub mod messages;
 pub mod pipelines;
 pub mod plans;
+#[cfg(test)]
+pub(crate) mod poke;
 pub mod quarantine;
 pub mod run_logs;
 pub mod runs;

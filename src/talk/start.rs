@@ -62,9 +62,11 @@ fn start_refused(error: StartError) -> RunRefused {
             format!("This pipeline has a run that has not ended: {run}."),
             Some("Wait until it has ended, or stop it first."),
         ),
-        StartError::Plan(LoadError::NotFound) => {
-            RunRefused::new("pipeline_gone", "There is no such pipeline.", Some("It may have been deleted; plan it anew."))
-        }
+        StartError::Plan(LoadError::NotFound) => RunRefused::new(
+            "pipeline_gone",
+            "There is no such pipeline.",
+            Some("It may have been deleted; plan it anew."),
+        ),
         StartError::Plan(LoadError::Tampered) => RunRefused::new(
             "plan_tampered",
             "The stored plan is not what a person confirmed.",

@@ -7,13 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Role, Workspace, WorkspaceError, WorkspaceErrorKind};
-use crate::catalog::nearest;
+use crate::catalog::{misfit, nearest};
 use crate::connectors::{About, DynConnector};
 use crate::ids::ConnectionId;
-use crate::plan::shape;
 use crate::secrets::Secret;
+use crate::store;
 use crate::store::connections::ConnectionRow;
-use crate::store::{self};
 
 /// A named, credentialed endpoint. Secrets are not in it: only sealed texts, which nothing outside this module sees.
 #[derive(Clone, Debug)]
@@ -253,7 +252,7 @@ impl Workspace {
             // A place-holder is enough for the schema, and a secret that is not there cannot leak.
             whole.insert(field.clone(), Value::String(secrets.get(field).map_or("stored", Secret::expose).to_owned()));
         }
-        let problems = shape::settings_problems(&connector.config_schema(), &Value::Object(whole));
+        let problems = misfit::settings_misfits(&connector.config_schema(), &Value::Object(whole));
         if !problems.is_empty() {
             let message = format!("The settings of `{}` do not fit: {}", about.id, problems.join(" "));
             return Err(WorkspaceError::new(WorkspaceErrorKind::BadSettings, message)

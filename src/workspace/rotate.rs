@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Connection, Workspace, WorkspaceError};
-use crate::plan::confirmation;
+use super::{Connection, Workspace, WorkspaceError, record};
 use crate::secrets::Vault;
 use crate::store;
 
@@ -26,7 +25,7 @@ impl Workspace {
             store::connections::set_secrets(&mut *tx, &connection.id.to_string(), &json!(sealed).to_string()).await?;
         }
         for (plan, stored) in store::plans::confirmations(&mut *tx, &self.id.0).await? {
-            let again = confirmation::reseal(&stored, &plan, &self.vault, &new)?;
+            let again = record::reseal(&stored, &record::confirmation(&plan), &self.vault, &new)?;
             store::plans::reseal(&mut *tx, &plan, &again).await?;
         }
         super::keys::reseal(&mut tx, &self.id, &self.vault, &new).await?;

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use sqlx::Row as _;
 
+use super::world::{World, settings};
 use super::*;
 use crate::connectors::ErrorKind;
-use crate::ids::Actor;
-use crate::plan::tests::world::{World, plan, settings};
-use crate::plan::{Draft, offer};
 use crate::secrets::Secret;
+use crate::store::poke;
 
 fn new(name: &str, config: &Value) -> NewConnection {
     NewConnection {
@@ -31,23 +29,20 @@ async fn secrets_are_sealed_wherever_they_were_written() {
     let added = world.workspace.add_connection(connection).await.unwrap();
     assert_eq!(added.connector, "shopbase", "a nickname names the connector");
     assert_eq!(added.roles, [Role::Source, Role::Destination]);
-    let rows =
-        sqlx::query("select config, secrets from connections").fetch_all(world.workspace.store.pool()).await.unwrap();
+    let rows = poke::texts(&world.workspace.store, "select config || secrets from connections").await;
     assert_eq!(rows.len(), 4);
-    for row in rows {
-        let text = format!("{}{}", row.get::<String, _>(0), row.get::<String, _>(1));
+    for text in rows {
         assert!(!text.contains("hunter2") && !text.contains("s3cret"), "{text}");
         assert!(text.contains("password"));
     }
     let shown = format!("{:?}", world.workspace.connections().await.unwrap());
     assert!(!shown.contains("hunter2") && !shown.contains("s3cret"));
     // Sealed for one connection, it does not open for another.
-    sqlx::query(
+    poke::run(
+        &world.workspace.store,
         "update connections set secrets = (select secrets from connections where name = 'one') where name = 'wh'",
     )
-    .execute(world.workspace.store.pool())
-    .await
-    .unwrap();
+    .await;
     let error = world.workspace.destination("wh").await.err().unwrap();
     assert_eq!(error.kind, WorkspaceErrorKind::Vault);
     let raw = std::fs::read(world.folder.path().join("towpath.db")).unwrap();
@@ -113,23 +108,6 @@ async fn a_change_keeps_what_it_does_not_name() {
     assert!(world.workspace.connection("both").await.is_err());
     assert!(world.workspace.rename_connection("shop_2", "wh").await.is_err());
     world.workspace.remove_connection("shop_2").await.unwrap();
-}
-
-#[tokio::test]
-async fn a_connection_in_use_is_neither_renamed_nor_removed() {
-    let world = World::new().await;
-    let proposed = offer::propose(&world.workspace, Draft::from_model(plan()), None, None).await.unwrap();
-    world.workspace.rename_connection("both", "spare").await.unwrap();
-    let by = Actor("ada".to_owned());
-    let kept = offer::confirm(&world.workspace, proposed.plan, &proposed.digest, &[], by).await.unwrap();
-    for name in ["shop_pg", "wh"] {
-        let error = world.workspace.remove_connection(name).await.unwrap_err();
-        assert_eq!(error.kind, WorkspaceErrorKind::InUse);
-        assert!(error.message.contains("customers to sales_data"), "{}", error.message);
-        assert_eq!(world.workspace.rename_connection(name, "x").await.unwrap_err().kind, WorkspaceErrorKind::InUse);
-    }
-    store::pipelines::delete(world.workspace.store.pool(), &kept.pipeline.to_string(), "t").await.unwrap();
-    world.workspace.remove_connection("wh").await.unwrap();
 }
 
 #[tokio::test]

@@ -36,23 +36,21 @@ async fn child() {
     let yard = Yard::open(folder.as_ref()).await;
     let pipeline: PipelineId = pipeline.parse().unwrap();
     let left = towpath::store::runs::alive(yard.workspace.store.pool(), &pipeline.to_string()).await.unwrap();
-    let run: RunId = match left {
-        Some(run) => {
-            println!("\nMARK {run}");
-            yard.runner.recover().await;
-            run.parse().unwrap()
-        }
-        None => {
-            let run = yard.start(pipeline).await;
-            println!("\nMARK {run}");
-            run
-        }
+    let run: RunId = if let Some(run) = left {
+        println!("\nMARK {run}");
+        yard.runner.recover().await;
+        run.parse().unwrap()
+    } else {
+        let run = yard.start(pipeline).await;
+        println!("\nMARK {run}");
+        run
     };
     // Each commit is told, so that the parent can strike between two of them.
     let told = async {
         let mut last = 0;
         loop {
-            let rows = towpath::store::checkpoints::of_run(yard.workspace.store.pool(), &run.to_string()).await.unwrap();
+            let rows =
+                towpath::store::checkpoints::of_run(yard.workspace.store.pool(), &run.to_string()).await.unwrap();
             let epoch = rows.first().map_or(0, |row| row.epoch);
             if epoch > last {
                 println!("MARK epoch {epoch}");

@@ -1,6 +1,7 @@
 //! One binary for all tests that need more than a function: real servers, the real router, the real process.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod agent;
 mod copying;
 mod duckdb;
 mod evals;

@@ -39,7 +39,7 @@ create table customers (customer_id integer primary key, email text not null, st
     updated_at timestamp not null);
 create index customers_by_update on customers (updated_at);
 create table visits (page text, seen_at timestamp);
-create table nothing (id integer primary key);
+create table vacant (id integer primary key);
 with recursive n (n) as (select 1 union all select n + 1 from n where n < 500)
 insert into customers select n, 'a' || n || '@example.org', case n % 3 when 0 then 'active' else 'idle' end, n / 7.0,
     datetime('2026-11-01', '+' || n || ' minutes') from n;
@@ -155,7 +155,7 @@ async fn what_real_systems_say_is_in_the_plan() {
         .await;
     let mut draft = plan(&json!({"stream": "customers", "filter": "updated_at > now() - interval '19 days'"}));
     draft["streams"].as_array_mut().unwrap().extend([
-        json!({"stream": "nothing"}),
+        json!({"stream": "vacant"}),
         json!({"stream": "visits", "read": "incremental", "cursor": "seen_at", "null_cursor": "exclude"}),
     ]);
     let plan = Draft::from_model(draft).validate(&world.workspace).await.unwrap();

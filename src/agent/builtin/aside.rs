@@ -39,7 +39,9 @@ impl Aside<'_> {
             Intent::Catalog => Ok(self.catalog()),
             Intent::Greeting => Ok(Step::Say(GREETING.to_owned())),
             Intent::Thanks => Ok(Step::Say(self.thanks())),
-            Intent::Decline(reason) => Ok(Step::Call { say: None, tool: "decline_request", arguments: json!({"text": reason}) }),
+            Intent::Decline(reason) => {
+                Ok(Step::Call { say: None, tool: "decline_request", arguments: json!({"text": reason}) })
+            }
             _ => Ok(Step::Say(HELP.to_owned())),
         }
     }
@@ -54,17 +56,85 @@ impl Aside<'_> {
     }
 
     fn thanks(&self) -> String {
-        if self.talk.on_offer() && !self.talk.confirmed { "The plan above waits for your confirmation.".to_owned() } else { "Say what should move next whenever you like.".to_owned() }
+        if self.talk.on_offer() && !self.talk.confirmed {
+            "The plan above waits for your confirmation.".to_owned()
+        } else {
+            "Say what should move next whenever you like.".to_owned()
+        }
     }
 
     /// The words of the utterance that may name a pipeline.
     fn words(&self) -> Vec<String> {
-        const AROUND: &[&str] = &["run", "runs", "pipeline", "pipelines", "job", "jobs", "log", "logs", "last", "latest", "newest", "why", "fail", "failed", "fails", "failing", "stop", "retry", "rerun", "pause", "resume", "explain", "again", "schedule", "status", "sync", "show", "delete", "cancel", "happened", "wrong", "went", "error", "errors", "night", "yesterday", "today", "morning", "start", "abort", "kill", "describe", "diagnose", "what's", "re-run", "restart", "suspend", "unpause", "tonight", "weekend", "until", "monday", "tell", "see", "give", "finish", "finished", "done", "ran"];
+        const AROUND: &[&str] = &[
+            "run",
+            "runs",
+            "pipeline",
+            "pipelines",
+            "job",
+            "jobs",
+            "log",
+            "logs",
+            "last",
+            "latest",
+            "newest",
+            "why",
+            "fail",
+            "failed",
+            "fails",
+            "failing",
+            "stop",
+            "retry",
+            "rerun",
+            "pause",
+            "resume",
+            "explain",
+            "again",
+            "schedule",
+            "status",
+            "sync",
+            "show",
+            "delete",
+            "cancel",
+            "happened",
+            "wrong",
+            "went",
+            "error",
+            "errors",
+            "night",
+            "yesterday",
+            "today",
+            "morning",
+            "start",
+            "abort",
+            "kill",
+            "describe",
+            "diagnose",
+            "what's",
+            "re-run",
+            "restart",
+            "suspend",
+            "unpause",
+            "tonight",
+            "weekend",
+            "until",
+            "monday",
+            "tell",
+            "see",
+            "give",
+            "finish",
+            "finished",
+            "done",
+            "ran",
+        ];
         self.sentence
             .tokens
             .iter()
             .filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted | Kind::Number))
-            .filter(|token| token.kind == Kind::Quoted || !(AROUND.contains(&token.word.as_str()) || (lexicon::word_is(&token.word, Class::Filler) && token.word.len() < 9)))
+            .filter(|token| {
+                token.kind == Kind::Quoted
+                    || !(AROUND.contains(&token.word.as_str())
+                        || (lexicon::word_is(&token.word, Class::Filler) && token.word.len() < 9))
+            })
             .map(|token| token.text.clone())
             .collect()
     }
@@ -81,7 +151,10 @@ impl Aside<'_> {
         let (pipelines, runs) = self.know.pipelines()?;
         let raw = fold(&self.sentence.raw);
         // By its whole name, the longest first.
-        let mut whole: Vec<&Pipeline> = pipelines.iter().filter(|pipeline| raw.contains(&fold(&pipeline.name)) && !pipeline.name.is_empty()).collect();
+        let mut whole: Vec<&Pipeline> = pipelines
+            .iter()
+            .filter(|pipeline| raw.contains(&fold(&pipeline.name)) && !pipeline.name.is_empty())
+            .collect();
         whole.sort_by_key(|pipeline| std::cmp::Reverse(pipeline.name.len()));
         if let Some(pipeline) = whole.first() {
             return Ok(Ok(pipeline.name.clone()));
@@ -89,13 +162,24 @@ impl Aside<'_> {
         if let Some(name) = self.described(&pipelines) {
             return Ok(Ok(name));
         }
-        let pronoun = self.sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "it" | "that" | "this" | "its" | "again")) || self.words().is_empty();
+        let pronoun = self
+            .sentence
+            .tokens
+            .iter()
+            .any(|token| matches!(token.word.as_str(), "it" | "that" | "this" | "its" | "again"))
+            || self.words().is_empty();
         if pronoun {
-            let earlier = self.talk.turns.iter().rev().skip(1).find_map(|turn| turn.about.iter().rev().find(|name| pipelines.iter().any(|pipeline| pipeline.name == **name)));
+            let earlier = self.talk.turns.iter().rev().skip(1).find_map(|turn| {
+                turn.about.iter().rev().find(|name| pipelines.iter().any(|pipeline| pipeline.name == **name))
+            });
             if let Some(name) = earlier {
                 return Ok(Ok(name.clone()));
             }
-            let going: Vec<&str> = runs.iter().filter(|run| !matches!(run.phase.as_str(), "completed" | "failed" | "cancelled")).map(|run| run.pipeline.as_str()).collect();
+            let going: Vec<&str> = runs
+                .iter()
+                .filter(|run| !matches!(run.phase.as_str(), "completed" | "failed" | "cancelled"))
+                .map(|run| run.pipeline.as_str())
+                .collect();
             if let [name] = going.as_slice() {
                 return Ok(Ok((*name).to_owned()));
             }
@@ -116,21 +200,33 @@ impl Aside<'_> {
         }
         let score = |pipeline: &Pipeline| {
             let named = parts(&pipeline.name);
-            let hits: usize = words.iter().filter(|word| named.iter().any(|part| same_but_number(part, word) || super::fold::slips(word, part).is_some())).count();
+            let hits: usize = words
+                .iter()
+                .filter(|word| {
+                    named.iter().any(|part| same_but_number(part, word) || super::fold::slips(word, part).is_some())
+                })
+                .count();
             #[expect(clippy::cast_precision_loss, reason = "a handful of words")]
             let share = hits as f64 / named.len().max(1) as f64;
             (hits, share)
         };
-        let mut scored: Vec<((usize, f64), &Pipeline)> = pipelines.iter().map(|pipeline| (score(pipeline), pipeline)).filter(|((hits, _), _)| *hits > 0).collect();
+        let mut scored: Vec<((usize, f64), &Pipeline)> =
+            pipelines.iter().map(|pipeline| (score(pipeline), pipeline)).filter(|((hits, _), _)| *hits > 0).collect();
         scored.sort_by(|one, other| other.0.0.cmp(&one.0.0).then(other.0.1.total_cmp(&one.0.1)));
         match scored.as_slice() {
             [] => {
                 let whole = words.concat();
-                let near = pipelines.iter().map(|pipeline| (likeness(&whole, &fold(&pipeline.name)), pipeline)).filter(|(likeness, _)| *likeness >= 0.82).max_by(|one, other| one.0.total_cmp(&other.0));
+                let near = pipelines
+                    .iter()
+                    .map(|pipeline| (likeness(&whole, &fold(&pipeline.name)), pipeline))
+                    .filter(|(likeness, _)| *likeness >= 0.82)
+                    .max_by(|one, other| one.0.total_cmp(&other.0));
                 near.map(|(_, pipeline)| pipeline.name.clone())
             }
             [(_, only)] => Some(only.name.clone()),
-            [(first, pipeline), (second, _), ..] if first.0 > second.0 || first.1 > second.1 + 0.01 => Some(pipeline.name.clone()),
+            [(first, pipeline), (second, _), ..] if first.0 > second.0 || first.1 > second.1 + 0.01 => {
+                Some(pipeline.name.clone())
+            }
             _ => None,
         }
     }
@@ -139,9 +235,14 @@ impl Aside<'_> {
         if pipelines.is_empty() {
             return Step::Say("This workspace has no pipelines yet. Say what should move, and the first plan you confirm becomes one.".to_owned());
         }
-        let options = pipelines.iter().map(|pipeline| (pipeline.name.clone(), format!("{verb} {}", pipeline.name))).collect();
+        let options =
+            pipelines.iter().map(|pipeline| (pipeline.name.clone(), format!("{verb} {}", pipeline.name))).collect();
         let words = self.words();
-        let text = if words.is_empty() { question.to_owned() } else { format!("There is no one pipeline `{}`. {question}", words.join(" ")) };
+        let text = if words.is_empty() {
+            question.to_owned()
+        } else {
+            format!("There is no one pipeline `{}`. {question}", words.join(" "))
+        };
         ask("goal", text, options)
     }
 
@@ -161,17 +262,22 @@ impl Aside<'_> {
             Attachment::Run { run, .. } => run.map(|run| run.to_string()),
             Attachment::ErrorExcerpt { .. } => None,
         });
-        let arguments = match (excerpt.or_else(|| self.inline_excerpt()), run) {
-            (Some(excerpt), _) => json!({"excerpt": excerpt}),
-            (None, Some(run)) => json!({"run": run}),
-            (None, None) => match self.pipeline()? {
-                Ok(name) => json!({"pipeline": name}),
-                Err(pipelines) => match self.last_failed(&pipelines)? {
-                    Some(name) => json!({"pipeline": name}),
-                    None => return Ok(self.which(&pipelines, "Which pipeline's failure should be looked into? An error message can also be pasted here.", "why did it fail:")),
+        let arguments =
+            match (excerpt.or_else(|| self.inline_excerpt()), run) {
+                (Some(excerpt), _) => json!({"excerpt": excerpt}),
+                (None, Some(run)) => json!({"run": run}),
+                (None, None) => match self.pipeline()? {
+                    Ok(name) => json!({"pipeline": name}),
+                    Err(pipelines) => match self.last_failed(&pipelines)? {
+                        Some(name) => json!({"pipeline": name}),
+                        None => return Ok(self.which(
+                            &pipelines,
+                            "Which pipeline's failure should be looked into? An error message can also be pasted here.",
+                            "why did it fail:",
+                        )),
+                    },
                 },
-            },
-        };
+            };
         Ok(self.once("diagnose", arguments, cause))
     }
 
@@ -181,7 +287,10 @@ impl Aside<'_> {
             return Ok(None);
         }
         let (_, runs) = self.know.pipelines()?;
-        Ok(runs.iter().find(|run| run.phase == "failed" && pipelines.iter().any(|pipeline| pipeline.name == run.pipeline)).map(|run| run.pipeline.clone()))
+        Ok(runs
+            .iter()
+            .find(|run| run.phase == "failed" && pipelines.iter().any(|pipeline| pipeline.name == run.pipeline))
+            .map(|run| run.pipeline.clone()))
     }
 
     /// An error message that was typed rather than attached.
@@ -190,21 +299,55 @@ impl Aside<'_> {
         let (_, behind) = raw.split_once([':', '\n'])?;
         let behind = behind.trim();
         let lower = behind.to_lowercase();
-        let marks = ["error", "exception", "sqlstate", "failed", "denied", "refused", "timeout", "timed out", "fatal", "cannot", "could not", "does not exist", "invalid", "not found", "unknown", "violat", "exceed", "too ", "no such", "expired", "unauthorized", "forbidden"];
-        let text = if raw.to_lowercase().contains("error:") || lower.len() < 8 { raw.clone() } else { behind.to_owned() };
-        (behind.len() >= 8 && (marks.iter().any(|mark| lower.contains(mark)) || raw.to_lowercase().contains("error:"))).then_some(text)
+        let marks = [
+            "error",
+            "exception",
+            "sqlstate",
+            "failed",
+            "denied",
+            "refused",
+            "timeout",
+            "timed out",
+            "fatal",
+            "cannot",
+            "could not",
+            "does not exist",
+            "invalid",
+            "not found",
+            "unknown",
+            "violat",
+            "exceed",
+            "too ",
+            "no such",
+            "expired",
+            "unauthorized",
+            "forbidden",
+        ];
+        let text =
+            if raw.to_lowercase().contains("error:") || lower.len() < 8 { raw.clone() } else { behind.to_owned() };
+        (behind.len() >= 8 && (marks.iter().any(|mark| lower.contains(mark)) || raw.to_lowercase().contains("error:")))
+            .then_some(text)
     }
 
     fn explain(&self) -> Known<Step> {
-        let plan = self.sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "plan" | "this" | "that" | "it"));
+        let plan =
+            self.sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "plan" | "this" | "that" | "it"));
         if plan && self.talk.on_offer() && !self.talk.confirmed {
             let text = "The card above is the plan: what is read, how it is written, each column's type at the destination, and what would be created or replaced. Nothing runs before you confirm it.";
             return Ok(Step::Say(text.to_owned()));
         }
-        self.about_pipeline_with("explain_pipeline", "Which pipeline should be explained?", "explain", |answer| answer.get("text").and_then(Value::as_str).unwrap_or_default().to_owned())
+        self.about_pipeline_with("explain_pipeline", "Which pipeline should be explained?", "explain", |answer| {
+            answer.get("text").and_then(Value::as_str).unwrap_or_default().to_owned()
+        })
     }
 
-    fn about_pipeline_with(&self, tool: &'static str, question: &str, verb: &str, say: fn(&Value) -> String) -> Known<Step> {
+    fn about_pipeline_with(
+        &self,
+        tool: &'static str,
+        question: &str,
+        verb: &str,
+        say: fn(&Value) -> String,
+    ) -> Known<Step> {
         Ok(match self.pipeline()? {
             Ok(name) => self.once(tool, json!({"pipeline": name}), say),
             Err(pipelines) => self.which(&pipelines, question, verb),
@@ -218,7 +361,8 @@ impl Aside<'_> {
             Ok(name) => Some(name),
             Err(_) => None,
         };
-        let pronoun = self.sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "it" | "that" | "this" | "last"));
+        let pronoun =
+            self.sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "it" | "that" | "this" | "last"));
         let mut arguments = serde_json::Map::new();
         if let Some(name) = named.filter(|_| !self.words().is_empty() || pronoun) {
             arguments.insert("pipeline".to_owned(), json!(name));
@@ -235,7 +379,11 @@ impl Aside<'_> {
         Ok(match name {
             Ok(name) => match self.talk.refused_calls.iter().find(|(tool, _)| tool == "offer_action") {
                 Some((_, refused)) => Step::Say(refused.clone()),
-                None => Step::Call { say: None, tool: "offer_action", arguments: json!({"action": action, "pipeline": name}) },
+                None => Step::Call {
+                    say: None,
+                    tool: "offer_action",
+                    arguments: json!({"action": action, "pipeline": name}),
+                },
             },
             Err(pipelines) => self.which(&pipelines, &question, verb),
         })
@@ -261,7 +409,29 @@ impl Aside<'_> {
                 return Some(sentence.span(mention.from, mention.to).to_owned());
             }
         }
-        sentence.tokens.iter().find(|token| token.kind == Kind::Word && !lexicon::is_known(&token.word) && !matches!(token.word.as_str(), "support" | "supported" | "connectors" | "connector" | "integrations" | "kinds" | "else" | "databases" | "compatible" | "towpath" | "speak" | "catalog")).map(|token| token.text.clone())
+        sentence
+            .tokens
+            .iter()
+            .find(|token| {
+                token.kind == Kind::Word
+                    && !lexicon::is_known(&token.word)
+                    && !matches!(
+                        token.word.as_str(),
+                        "support"
+                            | "supported"
+                            | "connectors"
+                            | "connector"
+                            | "integrations"
+                            | "kinds"
+                            | "else"
+                            | "databases"
+                            | "compatible"
+                            | "towpath"
+                            | "speak"
+                            | "catalog"
+                    )
+            })
+            .map(|token| token.text.clone())
     }
 }
 
@@ -269,7 +439,15 @@ const GREETING: &str = "Hello. Say what should move, from where and to where, fo
 pub(super) const HELP: &str = "I turn a sentence into a checked plan for moving data between your connections: which tables, which rows and columns, full or incremental, and when. You confirm each plan before anything runs. I also show runs and logs, find out why something failed, and stop, pause or retry with your word.";
 
 fn names(answer: &Value, list: &str, field: &str) -> Vec<String> {
-    answer.get(list).and_then(Value::as_array).into_iter().flatten().filter_map(|item| item.get(field)).filter_map(Value::as_str).map(str::to_owned).collect()
+    answer
+        .get(list)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item.get(field))
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn connections(answer: &Value) -> String {
@@ -286,7 +464,9 @@ fn connectors(answer: &Value) -> String {
     match found.as_slice() {
         [] => "No connector fits that. Ask for a system by its name, or for all connectors.".to_owned(),
         [one] => format!("There is a connector for {one}. Add a connection for it under Connections."),
-        many => format!("{total} connectors, among them {}.", many.iter().take(12).cloned().collect::<Vec<_>>().join(", ")),
+        many => {
+            format!("{total} connectors, among them {}.", many.iter().take(12).cloned().collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
@@ -297,7 +477,13 @@ fn runs(answer: &Value) -> String {
         .into_iter()
         .flatten()
         .take(5)
-        .map(|run| format!("`{}`: {}", run.get("pipeline").and_then(Value::as_str).unwrap_or_default(), run.get("phase").and_then(Value::as_str).unwrap_or_default()))
+        .map(|run| {
+            format!(
+                "`{}`: {}",
+                run.get("pipeline").and_then(Value::as_str).unwrap_or_default(),
+                run.get("phase").and_then(Value::as_str).unwrap_or_default()
+            )
+        })
         .collect();
     if runs.is_empty() { "No runs fit.".to_owned() } else { format!("Newest first: {}.", runs.join("; ")) }
 }
@@ -314,17 +500,51 @@ fn cause(answer: &Value) -> String {
         return "The cause cannot be told from this. Paste more of the log around the error.".to_owned();
     };
     let part = |name: &str| cause.get(name).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-    let fix = cause.get("fixes").and_then(Value::as_array).and_then(|fixes| fixes.first()).and_then(|fix| fix.get("text")).and_then(Value::as_str).unwrap_or_default();
+    let fix = cause
+        .get("fixes")
+        .and_then(Value::as_array)
+        .and_then(|fixes| fixes.first())
+        .and_then(|fix| fix.get("text"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     [part("explanation"), fix.to_owned()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Nothing was understood.
 pub(super) fn puzzled(sentence: &Sentence, directory: &Directory) -> Step {
-    let unknown: Vec<&str> = sentence.tokens.iter().filter(|token| token.kind == Kind::Word && !lexicon::is_known(&token.word)).map(|token| token.text.as_str()).collect();
-    let vocabulary = sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "data" | "table" | "tables" | "database" | "pipeline" | "sync" | "rows" | "etl" | "move" | "copy" | "load" | "plan" | "schedule" | "transfer"));
+    let unknown: Vec<&str> = sentence
+        .tokens
+        .iter()
+        .filter(|token| token.kind == Kind::Word && !lexicon::is_known(&token.word))
+        .map(|token| token.text.as_str())
+        .collect();
+    let vocabulary = sentence.tokens.iter().any(|token| {
+        matches!(
+            token.word.as_str(),
+            "data"
+                | "table"
+                | "tables"
+                | "database"
+                | "pipeline"
+                | "sync"
+                | "rows"
+                | "etl"
+                | "move"
+                | "copy"
+                | "load"
+                | "plan"
+                | "schedule"
+                | "transfer"
+        )
+    });
     if !vocabulary && unknown.len() * 2 > sentence.len() && sentence.len() > 3 {
         return Step::Call { say: None, tool: "decline_request", arguments: json!({"text": NOT_OURS}) };
     }
-    let sources = directory.connections().filter(|connection| connection.source).map(|connection| connection.name.clone());
-    ask("goal", "That was not understood. Which data should move, from where and to where?", same(sources).into_iter().map(|(name, _)| (format!("From {name}"), format!("copy data from {name}"))).collect())
+    let sources =
+        directory.connections().filter(|connection| connection.source).map(|connection| connection.name.clone());
+    ask(
+        "goal",
+        "That was not understood. Which data should move, from where and to where?",
+        same(sources).into_iter().map(|(name, _)| (format!("From {name}"), format!("copy data from {name}"))).collect(),
+    )
 }

@@ -57,11 +57,17 @@ pub(super) fn next(request: &ChatRequest) -> Known<Step> {
             moving(request, &talk, &directory, &episode, &sentence)
         }
         Intent::Undo => undo(request, &talk, &directory, episode),
-        Intent::Restart => Ok(ask("goal", "All of that is forgotten. Which data should move, and where to?", Vec::new())),
+        Intent::Restart => {
+            Ok(ask("goal", "All of that is forgotten. Which data should move, and where to?", Vec::new()))
+        }
         Intent::Affirm => affirm(request, &talk, &directory, episode),
-        Intent::Deny if standing.asked || standing.begun => Ok(ask("goal", "What should be different? Say what should move, from where and to where.", Vec::new())),
+        Intent::Deny if standing.asked || standing.begun => {
+            Ok(ask("goal", "What should be different? Say what should move, from where and to where.", Vec::new()))
+        }
         Intent::Deny => Ok(Step::Say("Nothing is waiting for an answer. Say what should move.".to_owned())),
-        Intent::Tables | Intent::Columns | Intent::Count | Intent::Rows | Intent::NextRun => about_objects(&talk, &directory, &episode, &intent, &sentence),
+        Intent::Tables | Intent::Columns | Intent::Count | Intent::Rows | Intent::NextRun => {
+            about_objects(&talk, &directory, &episode, &intent, &sentence)
+        }
         other => aside.step(&other),
     }
 }
@@ -89,11 +95,24 @@ fn chosen(say: &str, options: &[Choice]) -> Option<String> {
     }
     let number = (0..sentence.len()).find_map(|at| {
         let word = sentence.word(at);
-        let ordinal = lexicon::values().ordinals.get(word).copied().or_else(|| (word == "last").then(|| u32::try_from(options.len()).unwrap_or(0)));
-        let lone = (sentence.len() <= 2 || sentence.is(at.wrapping_sub(1), &["option", "number", "choice"])).then(|| word.parse::<u32>().ok()).flatten();
+        let ordinal = lexicon::values()
+            .ordinals
+            .get(word)
+            .copied()
+            .or_else(|| (word == "last").then(|| u32::try_from(options.len()).unwrap_or(0)));
+        let lone = (sentence.len() <= 2 || sentence.is(at.wrapping_sub(1), &["option", "number", "choice"]))
+            .then(|| word.parse::<u32>().ok())
+            .flatten();
         ordinal.or(lone)
     })?;
-    let plain = sentence.tokens.iter().all(|token| matches!(token.word.as_str(), "the" | "one" | "option" | "number" | "please" | "choice" | "take" | "." | "," | "use") || lexicon::values().ordinals.contains_key(&token.word) || token.word == "last" || token.word.parse::<u32>().is_ok());
+    let plain = sentence.tokens.iter().all(|token| {
+        matches!(
+            token.word.as_str(),
+            "the" | "one" | "option" | "number" | "please" | "choice" | "take" | "." | "," | "use"
+        ) || lexicon::values().ordinals.contains_key(&token.word)
+            || token.word == "last"
+            || token.word.parse::<u32>().is_ok()
+    });
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
     options.get(index).filter(|_| plain).map(|option| option.say.clone())
 }
@@ -101,7 +120,9 @@ fn chosen(say: &str, options: &[Choice]) -> Option<String> {
 /// The utterance as a sentence in which slips in words of requests are read through, names left alone.
 fn corrected(say: &str, directory: &Directory) -> Sentence {
     let mut sentence = Sentence::new(say);
-    let named: Vec<bool> = (0..sentence.len()).map(|at| directory.mention(&sentence, at, &|_| true).is_some() || sentence.text(at).contains('_')).collect();
+    let named: Vec<bool> = (0..sentence.len())
+        .map(|at| directory.mention(&sentence, at, &|_| true).is_some() || sentence.text(at).contains('_'))
+        .collect();
     lexicon::correct(&mut sentence, |at| named.get(at) == Some(&false));
     sentence
 }
@@ -110,7 +131,12 @@ impl Episode {
     /// Takes in a turn that is over.
     fn follow(&mut self, talk: &Talk, index: usize, turn: &Turn) {
         let (say, focus) = spoken(talk, index, turn);
-        let standing = Standing { begun: !self.plans.is_empty() || !self.heard.is_empty(), asked: focus.is_some(), attached: !turn.attachments.is_empty(), pipeline: false };
+        let standing = Standing {
+            begun: !self.plans.is_empty() || !self.heard.is_empty(),
+            asked: focus.is_some(),
+            attached: !turn.attachments.is_empty(),
+            pipeline: false,
+        };
         let intent = intent::read(&Sentence::new(&say), standing);
         if intent == Intent::Restart || (intent == Intent::Deny && matches!(turn.outcome, Outcome::Question(_))) {
             *self = Self::default();
@@ -128,7 +154,9 @@ impl Episode {
                     }
                 }
             }
-            Outcome::Question(_) | Outcome::Problem { .. } | Outcome::Words if intent == Intent::Move => self.heard.push(Heard { say, focus }),
+            Outcome::Question(_) | Outcome::Problem { .. } | Outcome::Words if intent == Intent::Move => {
+                self.heard.push(Heard { say, focus })
+            }
             Outcome::Question(_) | Outcome::Problem { .. } if intent == Intent::Affirm => {
                 if let Some(say) = first_option(talk, index) {
                     self.heard.push(Heard { say, focus });
@@ -158,8 +186,14 @@ fn affirm(request: &ChatRequest, talk: &Talk, directory: &Directory, mut episode
     };
     if let (Some(say), 1..) = (first_option(talk, talk.turns.len().saturating_sub(1)), options) {
         if options > 2 {
-            let Some(Outcome::Question(question)) = before.map(|turn| &turn.outcome) else { return Ok(Step::Say("Which of these should it be?".to_owned())) };
-            return Ok(ask(&question.about, question.text.clone(), question.options.iter().map(|option| (option.label.clone(), option.say.clone())).collect()));
+            let Some(Outcome::Question(question)) = before.map(|turn| &turn.outcome) else {
+                return Ok(Step::Say("Which of these should it be?".to_owned()));
+            };
+            return Ok(ask(
+                &question.about,
+                question.text.clone(),
+                question.options.iter().map(|option| (option.label.clone(), option.say.clone())).collect(),
+            ));
         }
         let focus = match before.map(|turn| &turn.outcome) {
             Some(Outcome::Question(question)) => Some(question.about.clone()),
@@ -170,7 +204,9 @@ fn affirm(request: &ChatRequest, talk: &Talk, directory: &Directory, mut episode
         return moving(request, talk, directory, &episode, &sentence);
     }
     if talk.on_offer() && !talk.confirmed {
-        return Ok(Step::Say("The plan above waits for your confirmation: press Confirm, or answer `yes` alone.".to_owned()));
+        return Ok(Step::Say(
+            "The plan above waits for your confirmation: press Confirm, or answer `yes` alone.".to_owned(),
+        ));
     }
     Ok(Step::Say("There is no plan to confirm. Say what should move, from where and to where.".to_owned()))
 }
@@ -182,7 +218,11 @@ fn undo(request: &ChatRequest, talk: &Talk, directory: &Directory, mut episode: 
     }
     episode.heard.clear();
     let Some(plan) = episode.plans.last() else {
-        return Ok(ask("goal", "There is nothing earlier to go back to. Which data should move, and where to?", Vec::new()));
+        return Ok(ask(
+            "goal",
+            "There is nothing earlier to go back to. Which data should move, and where to?",
+            Vec::new(),
+        ));
     };
     let _ = (request, directory);
     let value = serde_json::json!(plan);
@@ -190,11 +230,21 @@ fn undo(request: &ChatRequest, talk: &Talk, directory: &Directory, mut episode: 
     if refused {
         return Ok(Step::Say("The earlier plan does not fit any more. Say what should move.".to_owned()));
     }
-    Ok(Step::Call { say: Some("Back to the plan before.".to_owned()), tool: "propose_plan", arguments: serde_json::json!({"plan": value}) })
+    Ok(Step::Call {
+        say: Some("Back to the plan before.".to_owned()),
+        tool: "propose_plan",
+        arguments: serde_json::json!({"plan": value}),
+    })
 }
 
 /// The next step of a request for data to move.
-fn moving(request: &ChatRequest, talk: &Talk, directory: &Directory, episode: &Episode, sentence: &Sentence) -> Known<Step> {
+fn moving(
+    request: &ChatRequest,
+    talk: &Talk,
+    directory: &Directory,
+    episode: &Episode,
+    sentence: &Sentence,
+) -> Known<Step> {
     let mut draft = episode.plans.last().map(Draft::from_plan).unwrap_or_default();
     let mut readings: Vec<(Reading, Option<String>)> = Vec::new();
     let mut streams = Streams::default();
@@ -213,14 +263,23 @@ fn moving(request: &ChatRequest, talk: &Talk, directory: &Directory, episode: &E
     if !draft.wanted || (silent && episode.plans.is_empty() && !draft.has_objects()) {
         return Ok(puzzled(sentence, directory));
     }
-    let step = resolve::next(&Request { talk, know: &talk.knowledge, directory, draft: &draft, streams: &streams, heard: &readings, now: request.now })?;
+    let step = resolve::next(&Request {
+        talk,
+        know: &talk.knowledge,
+        directory,
+        draft: &draft,
+        streams: &streams,
+        heard: &readings,
+        now: request.now,
+    })?;
     Ok(unchanged(step, talk, episode, sentence, directory))
 }
 
 /// The streams of the source that the talk has come to; what was read for the last utterance may have been another's.
 fn listed(talk: &Talk, directory: &Directory, draft: &Draft, streams: Streams) -> Known<Streams> {
     let Some(place) = &draft.source else { return Ok(streams) };
-    let readable: Vec<&String> = place.names.iter().filter(|name| directory.get(name).is_some_and(|connection| connection.source)).collect();
+    let readable: Vec<&String> =
+        place.names.iter().filter(|name| directory.get(name).is_some_and(|connection| connection.source)).collect();
     let listings = all(readable.iter().map(|name| talk.knowledge.listing(name)))?;
     let mut streams = streams;
     for (name, listing) in readable.into_iter().zip(listings) {
@@ -237,11 +296,24 @@ fn unchanged(step: Step, talk: &Talk, episode: &Episode, sentence: &Sentence, di
         return step;
     }
     let known = sentence.tokens.iter().all(|token| lexicon::is_known(&token.word));
-    if known { Step::Say("The plan above stays as it is: nothing in that changes it. Say what should be different, or confirm it.".to_owned()) } else { puzzled(sentence, directory) }
+    if known {
+        Step::Say(
+            "The plan above stays as it is: nothing in that changes it. Say what should be different, or confirm it."
+                .to_owned(),
+        )
+    } else {
+        puzzled(sentence, directory)
+    }
 }
 
 /// Questions about tables, columns and rows, answered in words.
-fn about_objects(talk: &Talk, directory: &Directory, episode: &Episode, intent: &Intent, sentence: &Sentence) -> Known<Step> {
+fn about_objects(
+    talk: &Talk,
+    directory: &Directory,
+    episode: &Episode,
+    intent: &Intent,
+    sentence: &Sentence,
+) -> Known<Step> {
     let know = &talk.knowledge;
     let mut draft = episode.plans.last().map(Draft::from_plan).unwrap_or_default();
     for heard in &episode.heard {
@@ -253,28 +325,49 @@ fn about_objects(talk: &Talk, directory: &Directory, episode: &Episode, intent: 
             return Ok(Step::Say("It runs on demand: no schedule is set.".to_owned()));
         };
         let answer = know.answer("preview_schedule", serde_json::json!({"schedule": schedule}))?;
-        let text = answer.ok().and_then(|answer| answer.get("text").and_then(serde_json::Value::as_str).map(str::to_owned));
+        let text =
+            answer.ok().and_then(|answer| answer.get("text").and_then(serde_json::Value::as_str).map(str::to_owned));
         return Ok(Step::Say(text.unwrap_or_else(|| "The schedule cannot be read.".to_owned())));
     }
     let (reading, streams) = reading::read(&sentence.raw, know, directory, &draft.before(None))?;
     let place = reading.source.or(reading.destination).or_else(|| draft.source.clone());
     if *intent == Intent::Tables {
         let Some(name) = place.and_then(|place| place.names.first().cloned()) else {
-            return Ok(ask("source.connection", "Of which connection?", directory.connections().map(|connection| (connection.name.clone(), format!("what tables are in {}", connection.name))).collect()));
+            return Ok(ask(
+                "source.connection",
+                "Of which connection?",
+                directory
+                    .connections()
+                    .map(|connection| (connection.name.clone(), format!("what tables are in {}", connection.name)))
+                    .collect(),
+            ));
         };
         let listing = know.listing(&name)?;
         let names: Vec<String> = listing.streams.iter().take(30).map(|stream| format!("`{}`", stream.stream)).collect();
-        let text = if names.is_empty() { format!("`{name}` has no tables that can be seen. Its namespaces: {}.", listing.namespaces.join(", ")) } else { format!("`{name}` has {}.", names.join(", ")) };
+        let text = if names.is_empty() {
+            format!("`{name}` has no tables that can be seen. Its namespaces: {}.", listing.namespaces.join(", "))
+        } else {
+            format!("`{name}` has {}.", names.join(", "))
+        };
         return Ok(Step::Say(text));
     }
-    let candidate = reading.mentions.first().and_then(|mention| mention.candidates.first()).or_else(|| draft.picks.first().and_then(|pick| pick.candidates.first()));
+    let candidate = reading
+        .mentions
+        .first()
+        .and_then(|mention| mention.candidates.first())
+        .or_else(|| draft.picks.first().and_then(|pick| pick.candidates.first()));
     let _ = streams;
     let Some(candidate) = candidate else {
         return Ok(ask("streams", "Which table is meant?", Vec::new()));
     };
     if *intent == Intent::Rows {
-        let answer = know.answer("preview_rows", serde_json::json!({"connection": candidate.connection, "stream": candidate.stream, "limit": 5}))?;
-        return Ok(Step::Say(answer.map_or_else(|refused| refused, |rows| rows.get("rows").map(ToString::to_string).unwrap_or_default())));
+        let answer = know.answer(
+            "preview_rows",
+            serde_json::json!({"connection": candidate.connection, "stream": candidate.stream, "limit": 5}),
+        )?;
+        return Ok(Step::Say(
+            answer.map_or_else(|refused| refused, |rows| rows.get("rows").map(ToString::to_string).unwrap_or_default()),
+        ));
     }
     let schema = know.schema(&candidate.connection, &candidate.stream)?;
     if let Some(refused) = schema.refused {
@@ -284,6 +377,23 @@ fn about_objects(talk: &Talk, directory: &Directory, episode: &Episode, intent: 
         let rows = schema.rows.map_or_else(|| "an unknown number of".to_owned(), |rows| format!("about {rows}"));
         return Ok(Step::Say(format!("`{}` of `{}` has {rows} rows.", schema.stream, candidate.connection)));
     }
-    let columns: Vec<String> = schema.columns.iter().map(|column| format!("`{}` {}{}", column.name, column.spelled, if column.kind == ColumnKind::Other { "" } else if column.nullable { "" } else { " not null" })).collect();
+    let columns: Vec<String> = schema
+        .columns
+        .iter()
+        .map(|column| {
+            format!(
+                "`{}` {}{}",
+                column.name,
+                column.spelled,
+                if column.kind == ColumnKind::Other {
+                    ""
+                } else if column.nullable {
+                    ""
+                } else {
+                    " not null"
+                }
+            )
+        })
+        .collect();
     Ok(Step::Say(format!("`{}` has {}.", schema.stream, columns.join(", "))))
 }

@@ -48,7 +48,11 @@ impl Draft {
         Self {
             source: Some(place(source)),
             destination: Some(place(&plan.destination.connection)),
-            namespace: plan.destination.namespace.as_ref().map(|name| Namespace { name: name.clone(), slip_of: None, of: vec![plan.destination.connection.clone()] }),
+            namespace: plan.destination.namespace.as_ref().map(|name| Namespace {
+                name: name.clone(),
+                slip_of: None,
+                of: vec![plan.destination.connection.clone()],
+            }),
             picks: plan.streams.iter().map(|stream| pick(source, stream)).collect(),
             plan: Some(plan.clone()),
             wanted: true,
@@ -70,7 +74,11 @@ impl Draft {
     }
 
     pub(super) fn has_objects(&self) -> bool {
-        self.source.is_some() || self.destination.is_some() || !self.picks.is_empty() || self.wildcard.is_some() || !self.unknown.is_empty()
+        self.source.is_some()
+            || self.destination.is_some()
+            || !self.picks.is_empty()
+            || self.wildcard.is_some()
+            || !self.unknown.is_empty()
     }
 
     /// Takes in what an utterance says. True when it begins another request.
@@ -84,7 +92,11 @@ impl Draft {
             if let Some(plan) = plan.filter(|_| reading.source.is_none() || reading.destination.is_none()) {
                 let kept = Self::from_plan(&plan);
                 if reading.source.is_none() {
-                    self.source = kept.source.filter(|source| reading.mentions.iter().any(|mention| mention.candidates.iter().any(|candidate| source.names.contains(&candidate.connection))));
+                    self.source = kept.source.filter(|source| {
+                        reading.mentions.iter().any(|mention| {
+                            mention.candidates.iter().any(|candidate| source.names.contains(&candidate.connection))
+                        })
+                    });
                 }
                 if reading.destination.is_none() {
                     self.destination = kept.destination;
@@ -102,7 +114,11 @@ impl Draft {
     /// Other streams with a place of their own are another request, not a change of this one.
     fn is_new_request(&self, reading: &Reading) -> bool {
         let fresh = reading.mentions.iter().any(|mention| {
-            !mention.left_out && !self.picks.iter().any(|pick| pick.candidates.iter().any(|candidate| mention.candidates.contains(candidate)))
+            !mention.left_out
+                && !self
+                    .picks
+                    .iter()
+                    .any(|pick| pick.candidates.iter().any(|candidate| mention.candidates.contains(candidate)))
         });
         let places = reading.source.is_some() || reading.destination.is_some() || reading.namespace.is_some();
         let verb = reading.transfer && !reading.additive && !reading.instead;
@@ -116,7 +132,10 @@ impl Draft {
             self.source_namespace = None;
         }
         if let Some(destination) = &reading.destination {
-            let same = self.destination.as_ref().is_some_and(|before| before.names.iter().any(|name| destination.names.contains(name)));
+            let same = self
+                .destination
+                .as_ref()
+                .is_some_and(|before| before.names.iter().any(|name| destination.names.contains(name)));
             if !same {
                 self.namespace = None;
             }
@@ -128,7 +147,8 @@ impl Draft {
         if let Some(namespace) = &reading.namespace {
             // A namespace that was found elsewhere says which of the possible destinations is meant.
             if let Some(destination) = self.destination.as_mut().filter(|destination| destination.names.len() > 1) {
-                let narrowed: Vec<String> = destination.names.iter().filter(|name| namespace.of.contains(name)).cloned().collect();
+                let narrowed: Vec<String> =
+                    destination.names.iter().filter(|name| namespace.of.contains(name)).cloned().collect();
                 if !narrowed.is_empty() {
                     destination.names = narrowed;
                 }
@@ -156,10 +176,24 @@ impl Draft {
             .mentions
             .iter()
             .filter(|mention| !mention.left_out)
-            .map(|mention| Pick { words: mention.words.clone(), candidates: mention.candidates.clone(), how: mention.how, target: None })
+            .map(|mention| Pick {
+                words: mention.words.clone(),
+                candidates: mention.candidates.clone(),
+                how: mention.how,
+                target: None,
+            })
             .collect();
         self.narrow(&named, reading);
-        let fresh: Vec<Pick> = named.iter().filter(|named| !self.picks.iter().any(|pick| pick.candidates.iter().any(|candidate| named.candidates.contains(candidate)))).cloned().collect();
+        let fresh: Vec<Pick> = named
+            .iter()
+            .filter(|named| {
+                !self
+                    .picks
+                    .iter()
+                    .any(|pick| pick.candidates.iter().any(|candidate| named.candidates.contains(candidate)))
+            })
+            .cloned()
+            .collect();
         let answered = !self.unknown.is_empty() && (!named.is_empty() || self.drops_unknown(reading));
         if answered && begun {
             self.unknown.clear();
@@ -175,7 +209,9 @@ impl Draft {
                 self.add(fresh);
             }
         } else if begun && self.only(reading) {
-            self.picks.retain(|pick| named.iter().any(|named| pick.candidates.iter().any(|candidate| named.candidates.contains(candidate))));
+            self.picks.retain(|pick| {
+                named.iter().any(|named| pick.candidates.iter().any(|candidate| named.candidates.contains(candidate)))
+            });
         }
         for (name, _) in &reading.unknown {
             if !self.unknown.contains(name) {
@@ -186,7 +222,10 @@ impl Draft {
 
     fn add(&mut self, picks: Vec<Pick>) {
         for pick in picks {
-            let again = self.picks.iter().any(|before| before.candidates.iter().any(|candidate| pick.candidates.contains(candidate)));
+            let again = self
+                .picks
+                .iter()
+                .any(|before| before.candidates.iter().any(|candidate| pick.candidates.contains(candidate)));
             if !again {
                 self.left_out.retain(|left| !pick.candidates.contains(left));
                 self.picks.push(pick);
@@ -197,7 +236,10 @@ impl Draft {
     /// A name that may mean several streams, said again more closely.
     fn narrow(&mut self, named: &[Pick], reading: &Reading) {
         for pick in self.picks.iter_mut().filter(|pick| pick.candidates.len() > 1) {
-            let closer = named.iter().find(|named| named.candidates.len() < pick.candidates.len() && named.candidates.iter().all(|candidate| pick.candidates.contains(candidate)));
+            let closer = named.iter().find(|named| {
+                named.candidates.len() < pick.candidates.len()
+                    && named.candidates.iter().all(|candidate| pick.candidates.contains(candidate))
+            });
             if let Some(closer) = closer {
                 pick.candidates.clone_from(&closer.candidates);
                 continue;
@@ -208,7 +250,8 @@ impl Draft {
                 .iter()
                 .filter(|candidate| {
                     let namespace = candidate.stream.rsplit_once('.').map_or("", |(namespace, _)| namespace);
-                    !namespace.is_empty() && reading.sentence.tokens.iter().any(|token| fold(&token.text) == fold(namespace))
+                    !namespace.is_empty()
+                        && reading.sentence.tokens.iter().any(|token| fold(&token.text) == fold(namespace))
                 })
                 .cloned()
                 .collect();
@@ -221,7 +264,10 @@ impl Draft {
     /// `skip it`, `without the invoices`, `just the others`.
     fn drops_unknown(&self, reading: &Reading) -> bool {
         let sentence = &reading.sentence;
-        let except = lexicon::find(sentence, Class::Except).is_some() || sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "skip" | "ignore" | "rest" | "others" | "without" | "forget"));
+        let except = lexicon::find(sentence, Class::Except).is_some()
+            || sentence.tokens.iter().any(|token| {
+                matches!(token.word.as_str(), "skip" | "ignore" | "rest" | "others" | "without" | "forget")
+            });
         except && reading.mentions.iter().all(|mention| mention.left_out)
     }
 
@@ -229,9 +275,18 @@ impl Draft {
     fn only(&self, reading: &Reading) -> bool {
         let sentence = &reading.sentence;
         let Some(first) = reading.mentions.first().filter(|_| self.picks.len() > 1) else { return false };
-        let leads = first.from.checked_sub(1).is_some_and(|at| sentence.is(at, &["only", "just"])) || (first.from >= 2 && sentence.is(first.from - 2, &["only", "just"]) && sentence.is(first.from - 1, &["the"]));
+        let leads = first.from.checked_sub(1).is_some_and(|at| sentence.is(at, &["only", "just"]))
+            || (first.from >= 2
+                && sentence.is(first.from - 2, &["only", "just"])
+                && sentence.is(first.from - 1, &["the"]));
         let end = reading.mentions.iter().map(|mention| mention.to).max().unwrap_or(0);
-        leads && (end..sentence.len()).all(|at| !reading.free(at) || lexicon::is_known(sentence.word(at)) && !lexicon::is(sentence, at, Class::Incremental) && !sentence.is(at, &["should", "hourly", "daily", "where", "with", "be"]))
+        leads
+            && (end..sentence.len()).all(|at| {
+                !reading.free(at)
+                    || lexicon::is_known(sentence.word(at))
+                        && !lexicon::is(sentence, at, Class::Incremental)
+                        && !sentence.is(at, &["should", "hourly", "daily", "where", "with", "be"])
+            })
     }
 
     fn hear_targets(&mut self, reading: &Reading) {
@@ -239,7 +294,11 @@ impl Draft {
             let candidates = mention.and_then(|index| reading.mentions.get(index)).map(|mention| &mention.candidates);
             match candidates {
                 Some(candidates) => {
-                    for pick in self.picks.iter_mut().filter(|pick| pick.candidates.iter().any(|candidate| candidates.contains(candidate))) {
+                    for pick in self
+                        .picks
+                        .iter_mut()
+                        .filter(|pick| pick.candidates.iter().any(|candidate| candidates.contains(candidate)))
+                    {
                         pick.target = Some(name.clone());
                     }
                 }

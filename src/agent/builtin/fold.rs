@@ -121,7 +121,11 @@ pub(super) fn slips(written: &str, meant: &str) -> Option<usize> {
 /// How alike two folded names are, 0 to 1, for suggestions only.
 pub(super) fn likeness(one: &str, other: &str) -> f64 {
     let whole = strsim::normalized_damerau_levenshtein(one, other).max(strsim::jaro_winkler(one, other) - 0.12);
-    if one.len() >= 4 && (other.contains(one) || one.contains(other) && other.len() >= 4) { whole.max(0.8) } else { whole }
+    if one.len() >= 4 && (other.contains(one) || one.contains(other) && other.len() >= 4) {
+        whole.max(0.8)
+    } else {
+        whole
+    }
 }
 
 /// The parts of a name: `OrderItems`, `order_items` and `order items` are `order`, `items`.
@@ -133,7 +137,8 @@ pub(super) fn parts(name: &str) -> Vec<String> {
     while let Some(letter) = letters.next() {
         let next_is_lower = letters.peek().is_some_and(|next| next.is_lowercase());
         let starts = before.is_some_and(|before| {
-            letter.is_uppercase() && (before.is_lowercase() || before.is_numeric() || (before.is_uppercase() && next_is_lower))
+            letter.is_uppercase()
+                && (before.is_lowercase() || before.is_numeric() || (before.is_uppercase() && next_is_lower))
         });
         if (!letter.is_alphanumeric() || starts) && !part.is_empty() {
             parts.push(fold(&part));
@@ -167,7 +172,13 @@ mod tests {
 
     #[test]
     fn number_does_not_matter() {
-        for (one, other) in [("customer", "customers"), ("categories", "category"), ("addresses", "address"), ("boxes", "box"), ("houses", "house")] {
+        for (one, other) in [
+            ("customer", "customers"),
+            ("categories", "category"),
+            ("addresses", "address"),
+            ("boxes", "box"),
+            ("houses", "house"),
+        ] {
             assert!(same_but_number(one, other), "{one} {other}");
         }
         assert!(!same_but_number("status", "statu"));

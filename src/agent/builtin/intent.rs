@@ -54,16 +54,27 @@ const NO_SECRETS: &str = "Credentials are never shown or passed on. They are ent
 const NO_QUERIES: &str = "I do not run queries or compute figures. I can move the rows to where you analyse them: say which table and where to.";
 
 static PHRASES: LazyLock<BTreeMap<String, Vec<Vec<String>>>> = LazyLock::new(|| {
-    let read: BTreeMap<String, Vec<String>> = serde_json::from_str(include_str!("lexicon/intents.json")).unwrap_or_default();
+    let read: BTreeMap<String, Vec<String>> =
+        serde_json::from_str(include_str!("lexicon/intents.json")).unwrap_or_default();
     read.into_iter()
-        .map(|(intent, phrases)| (intent, phrases.iter().map(|phrase| Sentence::new(phrase).tokens.into_iter().map(|token| token.word).collect()).collect()))
+        .map(|(intent, phrases)| {
+            (
+                intent,
+                phrases
+                    .iter()
+                    .map(|phrase| Sentence::new(phrase).tokens.into_iter().map(|token| token.word).collect())
+                    .collect(),
+            )
+        })
         .collect()
 });
 
 /// Where a phrase of this list stands.
 fn find(sentence: &Sentence, intent: &str) -> Option<usize> {
     let phrases = PHRASES.get(intent)?;
-    (0..sentence.len()).find(|at| phrases.iter().any(|phrase| phrase.iter().enumerate().all(|(step, word)| sentence.word(at + step) == word)))
+    (0..sentence.len()).find(|at| {
+        phrases.iter().any(|phrase| phrase.iter().enumerate().all(|(step, word)| sentence.word(at + step) == word))
+    })
 }
 
 fn says(sentence: &Sentence, intent: &str) -> bool {
@@ -77,15 +88,115 @@ fn any(sentence: &Sentence, words: &[&str]) -> bool {
 /// The first word that is more than politeness.
 fn opening(sentence: &Sentence) -> usize {
     const POLITE: &[&str] = &[
-        "please", "pls", "plz", "can", "could", "would", "will", "you", "hey", "hi", "hello", "ok", "okay", "now", "just", "kindly", "i", "we", "want", "need", "to", "i'd", "like", "us", "me", "let",
-        "let's", "also", "then", "and", "so", "well", "actually", "should", "must", "the", "no", "yes", "quickly", "immediately", "right", "away", "help",
+        "please",
+        "pls",
+        "plz",
+        "can",
+        "could",
+        "would",
+        "will",
+        "you",
+        "hey",
+        "hi",
+        "hello",
+        "ok",
+        "okay",
+        "now",
+        "just",
+        "kindly",
+        "i",
+        "we",
+        "want",
+        "need",
+        "to",
+        "i'd",
+        "like",
+        "us",
+        "me",
+        "let",
+        "let's",
+        "also",
+        "then",
+        "and",
+        "so",
+        "well",
+        "actually",
+        "should",
+        "must",
+        "the",
+        "no",
+        "yes",
+        "quickly",
+        "immediately",
+        "right",
+        "away",
+        "help",
     ];
     (0..sentence.len()).find(|at| !(sentence.is(*at, POLITE) || sentence.kind(*at) == Some(Kind::Mark))).unwrap_or(0)
 }
 
 /// Whether the whole utterance is phrases of these classes and politeness.
 fn wholly(sentence: &Sentence, classes: &[Class]) -> bool {
-    const AROUND: &[&str] = &["please", "then", "all", "again", "now", "the", "you", "so", "much", "very", "and", "oh", "it", "that", "this", "plan", "just", "let's", "lets", "let", "us", "ok", "okay", "well", "completely", "everything", "there", "everyone", "for", "help", "your", "a", "lot", "actually", "no", "wait", "my", "to", "i", "want", "can", "we", "could", "change", "last", "with", "one", "of", "is", "sorry", "sir", "dear", "again", "how", "are", "today", "doing", "towpath"];
+    const AROUND: &[&str] = &[
+        "please",
+        "then",
+        "all",
+        "again",
+        "now",
+        "the",
+        "you",
+        "so",
+        "much",
+        "very",
+        "and",
+        "oh",
+        "it",
+        "that",
+        "this",
+        "plan",
+        "just",
+        "let's",
+        "lets",
+        "let",
+        "us",
+        "ok",
+        "okay",
+        "well",
+        "completely",
+        "everything",
+        "there",
+        "everyone",
+        "for",
+        "help",
+        "your",
+        "a",
+        "lot",
+        "actually",
+        "no",
+        "wait",
+        "my",
+        "to",
+        "i",
+        "want",
+        "can",
+        "we",
+        "could",
+        "change",
+        "last",
+        "with",
+        "one",
+        "of",
+        "is",
+        "sorry",
+        "sir",
+        "dear",
+        "again",
+        "how",
+        "are",
+        "today",
+        "doing",
+        "towpath",
+    ];
     let mut at = 0;
     let mut found = false;
     while at < sentence.len() {
@@ -164,7 +275,9 @@ fn short(sentence: &Sentence, standing: Standing) -> Option<Intent> {
 
 fn attached(sentence: &Sentence) -> Intent {
     let start = opening(sentence);
-    if sentence.is(start, &["retry", "rerun", "re-run", "restart"]) || (sentence.is(start, &["run", "try", "start"]) && any(sentence, &["again"])) {
+    if sentence.is(start, &["retry", "rerun", "re-run", "restart"])
+        || (sentence.is(start, &["run", "try", "start"]) && any(sentence, &["again"]))
+    {
         return Intent::Act("retry_run");
     }
     if sentence.is(start, &["stop", "cancel", "abort", "kill"]) {
@@ -188,38 +301,78 @@ fn attached(sentence: &Sentence) -> Intent {
 /// Whether data is asked to move.
 fn moves(sentence: &Sentence) -> bool {
     let verb = has(sentence, Class::Transfer);
-    let place = (0..sentence.len()).any(|at| lexicon::word_is(sentence.word(at), Class::From) || lexicon::word_is(sentence.word(at), Class::To));
+    let place = (0..sentence.len())
+        .any(|at| lexicon::word_is(sentence.word(at), Class::From) || lexicon::word_is(sentence.word(at), Class::To));
     verb && (place || sentence.len() > 2)
 }
 
 /// What is refused whatever else is said: other people's secrets, changes of their systems, queries.
 fn refused(sentence: &Sentence, standing: Standing) -> Option<&'static str> {
     let start = opening(sentence);
-    let copying = has(sentence, Class::Transfer) && (0..sentence.len()).any(|at| sentence.is(at, &["to", "into", "from"]));
+    let copying =
+        has(sentence, Class::Transfer) && (0..sentence.len()).any(|at| sentence.is(at, &["to", "into", "from"]));
     if says(sentence, "secrets") && !copying {
         return Some(NO_SECRETS);
     }
-    if let Some(at) = find(sentence, "harm").filter(|at| *at <= start + 2 && !standing.begun && !any(sentence, &["pipeline", "pipelines", "job", "schedule"])) {
+    if let Some(at) = find(sentence, "harm").filter(|at| {
+        *at <= start + 2 && !standing.begun && !any(sentence, &["pipeline", "pipelines", "job", "schedule"])
+    }) {
         let moves_on = (at..sentence.len()).any(|at| lexicon::word_is(sentence.word(at), Class::Transfer));
         if !moves_on {
             return Some(NO_CHANGES);
         }
     }
-    let query = sentence.is(start, &["select", "query"]) && (any(sentence, &["count", "sum", "avg", "group"]) || sentence.text(start + 1) == "*") && !copying;
-    let figure = sentence.is(start, &["how"]) && sentence.is(start + 1, &["many", "much"]) && !any(sentence, &["rows", "row", "records", "runs", "pipelines", "connections", "tables", "streams", "columns"]) && !copying;
-    let compute = sentence.is(start, &["sum", "average", "count", "compute", "calculate", "aggregate", "join"]) && !copying;
+    let query = sentence.is(start, &["select", "query"])
+        && (any(sentence, &["count", "sum", "avg", "group"]) || sentence.text(start + 1) == "*")
+        && !copying;
+    let figure = sentence.is(start, &["how"])
+        && sentence.is(start + 1, &["many", "much"])
+        && !any(
+            sentence,
+            &["rows", "row", "records", "runs", "pipelines", "connections", "tables", "streams", "columns"],
+        )
+        && !copying;
+    let compute =
+        sentence.is(start, &["sum", "average", "count", "compute", "calculate", "aggregate", "join"]) && !copying;
     (query || figure || compute).then_some(NO_QUERIES)
 }
 
 /// Something to be done to a pipeline or its run.
 fn action(sentence: &Sentence, standing: Standing) -> Option<Intent> {
     let start = opening(sentence);
-    let noun = any(sentence, &["run", "runs", "pipeline", "pipelines", "job", "jobs", "sync", "transfer", "load", "replication", "copy", "execution", "migration", "stream", "backup", "import", "export", "ingestion", "schedule", "schedules"]);
+    let noun = any(
+        sentence,
+        &[
+            "run",
+            "runs",
+            "pipeline",
+            "pipelines",
+            "job",
+            "jobs",
+            "sync",
+            "transfer",
+            "load",
+            "replication",
+            "copy",
+            "execution",
+            "migration",
+            "stream",
+            "backup",
+            "import",
+            "export",
+            "ingestion",
+            "schedule",
+            "schedules",
+        ],
+    );
     let pronoun = any(sentence, &["it", "that", "this", "everything", "them", "all"]);
-    let scheduled = any(sentence, &["every", "daily", "hourly", "weekly", "monthly", "nightly", "weekdays", "weekday", "cron"]) || (any(sentence, &["at"]) && sentence.tokens.iter().any(|token| token.kind == Kind::Number));
+    let scheduled =
+        any(sentence, &["every", "daily", "hourly", "weekly", "monthly", "nightly", "weekdays", "weekday", "cron"])
+            || (any(sentence, &["at"]) && sentence.tokens.iter().any(|token| token.kind == Kind::Number));
     // A change of a plan that is not confirmed: `stop hashing email`, `drop orders`.
     let edits = standing.begun && !any(sentence, &["run", "runs", "pipeline", "pipelines", "job", "jobs"]);
-    let again = any(sentence, &["again", "rerun", "re-run", "retry"]) || (any(sentence, &["once"]) && any(sentence, &["more"]));
+    let again =
+        any(sentence, &["again", "rerun", "re-run", "retry"]) || (any(sentence, &["once"]) && any(sentence, &["more"]));
     let schema = any(sentence, &["schema", "columns", "changes", "drift"]) && any(sentence, &["if", "when", "on"]);
     match sentence.word(start) {
         "stop" | "cancel" | "abort" | "kill" | "terminate" | "halt" | "interrupt" | "end" if !schema => {
@@ -228,18 +381,41 @@ fn action(sentence: &Sentence, standing: Standing) -> Option<Intent> {
             }
             (!edits && (noun || pronoun || sentence.len() <= start + 6)).then_some(Intent::Act("stop_run"))
         }
-        "retry" | "rerun" | "re-run" | "redo" | "repeat" | "restart" | "relaunch" | "re-execute" => (!edits || noun).then_some(Intent::Act("retry_run")),
-        "run" | "try" | "start" | "execute" | "do" | "kick" | "launch" | "trigger" if again && !scheduled => (!edits || !standing.begun).then_some(Intent::Act("retry_run")),
+        "retry" | "rerun" | "re-run" | "redo" | "repeat" | "restart" | "relaunch" | "re-execute" => {
+            (!edits || noun).then_some(Intent::Act("retry_run"))
+        }
+        "run" | "try" | "start" | "execute" | "do" | "kick" | "launch" | "trigger" if again && !scheduled => {
+            (!edits || !standing.begun).then_some(Intent::Act("retry_run"))
+        }
         "run" | "start" | "execute" | "trigger" | "launch" | "kick" if !scheduled && !edits && !has_place(sentence) => {
             (noun || pronoun || sentence.len() <= start + 5).then_some(Intent::Act("run_now"))
         }
-        "pause" | "suspend" | "hold" | "freeze" | "disable" | "deactivate" | "mute" | "snooze" if !schema && !edits => Some(Intent::Act("pause_schedule")),
-        "turn" | "switch" | "put" if !edits && (any(sentence, &["off", "hold"])) && noun => Some(Intent::Act("pause_schedule")),
-        "turn" | "switch" if !edits && any(sentence, &["on"]) && noun && !has_place(sentence) => Some(Intent::Act("resume_schedule")),
-        "resume" | "unpause" | "un-pause" | "reactivate" | "enable" | "re-enable" | "continue" if !edits => Some(Intent::Act("resume_schedule")),
-        "delete" | "remove" | "drop" | "destroy" | "erase" | "trash" if !edits && any(sentence, &["pipeline", "pipelines", "job", "jobs", "sync"]) => Some(Intent::Act("delete_pipeline")),
-        "get" if !edits && sentence.is(start + 1, &["rid"]) && any(sentence, &["pipeline", "job", "sync"]) => Some(Intent::Act("delete_pipeline")),
-        "don't" | "dont" | "do" if sentence.is(start + 1, &["run"]) || (sentence.is(start + 1, &["not"]) && sentence.is(start + 2, &["run"])) => (!edits).then_some(Intent::Act("pause_schedule")),
+        "pause" | "suspend" | "hold" | "freeze" | "disable" | "deactivate" | "mute" | "snooze" if !schema && !edits => {
+            Some(Intent::Act("pause_schedule"))
+        }
+        "turn" | "switch" | "put" if !edits && (any(sentence, &["off", "hold"])) && noun => {
+            Some(Intent::Act("pause_schedule"))
+        }
+        "turn" | "switch" if !edits && any(sentence, &["on"]) && noun && !has_place(sentence) => {
+            Some(Intent::Act("resume_schedule"))
+        }
+        "resume" | "unpause" | "un-pause" | "reactivate" | "enable" | "re-enable" | "continue" if !edits => {
+            Some(Intent::Act("resume_schedule"))
+        }
+        "delete" | "remove" | "drop" | "destroy" | "erase" | "trash"
+            if !edits && any(sentence, &["pipeline", "pipelines", "job", "jobs", "sync"]) =>
+        {
+            Some(Intent::Act("delete_pipeline"))
+        }
+        "get" if !edits && sentence.is(start + 1, &["rid"]) && any(sentence, &["pipeline", "job", "sync"]) => {
+            Some(Intent::Act("delete_pipeline"))
+        }
+        "don't" | "dont" | "do"
+            if sentence.is(start + 1, &["run"])
+                || (sentence.is(start + 1, &["not"]) && sentence.is(start + 2, &["run"])) =>
+        {
+            (!edits).then_some(Intent::Act("pause_schedule"))
+        }
         _ => None,
     }
 }
@@ -251,8 +427,55 @@ fn has_place(sentence: &Sentence) -> bool {
 /// Questions about the workspace, its runs and its systems.
 fn question(sentence: &Sentence, standing: Standing) -> Option<Intent> {
     let start = opening(sentence);
-    let asks = sentence.is(start, &["what", "which", "how", "who", "where", "when", "why", "is", "are", "does", "did", "do", "has", "have", "was", "were", "any", "show", "list", "tell", "give", "see", "display", "view", "describe", "explain", "get", "check", "status", "what's", "whats", "how's", "print", "open", "look", "read", "tail", "whats", "find", "my", "diagnose", "investigate", "troubleshoot", "debug"])
-        || sentence.raw.trim_end().ends_with('?')
+    let asks = sentence.is(
+        start,
+        &[
+            "what",
+            "which",
+            "how",
+            "who",
+            "where",
+            "when",
+            "why",
+            "is",
+            "are",
+            "does",
+            "did",
+            "do",
+            "has",
+            "have",
+            "was",
+            "were",
+            "any",
+            "show",
+            "list",
+            "tell",
+            "give",
+            "see",
+            "display",
+            "view",
+            "describe",
+            "explain",
+            "get",
+            "check",
+            "status",
+            "what's",
+            "whats",
+            "how's",
+            "print",
+            "open",
+            "look",
+            "read",
+            "tail",
+            "whats",
+            "find",
+            "my",
+            "diagnose",
+            "investigate",
+            "troubleshoot",
+            "debug",
+        ],
+    ) || sentence.raw.trim_end().ends_with('?')
         || sentence.len() <= 6;
     let moving = moves(sentence) && sentence.is(start, &[""]) || starts_move(sentence, start);
     if moving || !asks {
@@ -271,34 +494,67 @@ fn question(sentence: &Sentence, standing: Standing) -> Option<Intent> {
     if says(sentence, "connections") {
         return Some(Intent::Connections);
     }
-    if any(sentence, &["next"]) && any(sentence, &["run", "runs", "fire", "start", "when"]) && sentence.is(start, &["when", "what", "show"]) {
+    if any(sentence, &["next"])
+        && any(sentence, &["run", "runs", "fire", "start", "when"])
+        && sentence.is(start, &["when", "what", "show"])
+    {
         return Some(Intent::NextRun);
     }
     if let Some(intent) = objects(sentence, start) {
         return Some(intent);
     }
-    if sentence.is(start, &["explain", "describe"]) || (sentence.is(start, &["what", "how", "tell", "show"]) && any(sentence, &["pipeline", "plan", "job", "sync"]) && any(sentence, &["does", "do", "works", "work", "about", "is"]) && !any(sentence, &["pipelines", "status", "doing", "running"])) {
+    if sentence.is(start, &["explain", "describe"])
+        || (sentence.is(start, &["what", "how", "tell", "show"])
+            && any(sentence, &["pipeline", "plan", "job", "sync"])
+            && any(sentence, &["does", "do", "works", "work", "about", "is"])
+            && !any(sentence, &["pipelines", "status", "doing", "running"]))
+    {
         return Some(Intent::Explain);
     }
-    if says(sentence, "runs") && !standing.asked && !any(sentence, &["weather", "capital", "meaning"]) && about_runs(sentence, standing) {
+    if says(sentence, "runs")
+        && !standing.asked
+        && !any(sentence, &["weather", "capital", "meaning"])
+        && about_runs(sentence, standing)
+    {
         return Some(Intent::Runs(phase(sentence)));
     }
     if says(sentence, "topics") {
         return Some(Intent::Decline(NOT_OURS));
     }
-    if lexicon::find(sentence, Class::Help).is_some_and(|(at, length)| at <= start && length + 3 >= sentence.len().saturating_sub(at)) && !standing.asked {
+    if lexicon::find(sentence, Class::Help)
+        .is_some_and(|(at, length)| at <= start && length + 3 >= sentence.len().saturating_sub(at))
+        && !standing.asked
+    {
         return Some(Intent::Help);
     }
-    let wh = sentence.is(start, &["who", "when", "where", "what", "what's", "why", "how", "is", "are", "does", "do", "tell"]) && sentence.raw.trim_end().ends_with('?');
-    (wh && !standing.asked && !standing.begun && !has(sentence, Class::Transfer) && !any(sentence, &["data", "table", "tables", "columns", "schema", "rows"])).then_some(Intent::Decline(NOT_OURS))
+    let wh = sentence
+        .is(start, &["who", "when", "where", "what", "what's", "why", "how", "is", "are", "does", "do", "tell"])
+        && sentence.raw.trim_end().ends_with('?');
+    (wh && !standing.asked
+        && !standing.begun
+        && !has(sentence, Class::Transfer)
+        && !any(sentence, &["data", "table", "tables", "columns", "schema", "rows"]))
+    .then_some(Intent::Decline(NOT_OURS))
 }
 
 /// Begins with a verb of moving, or asks for something to be moved.
 fn starts_move(sentence: &Sentence, start: usize) -> bool {
-    let verb = lexicon::phrase(sentence, start, Class::Transfer).is_some() && !sentence.is(start, &["stream", "load", "copy"]) || sentence.is(start, &["copy", "load", "stream"]);
-    let wanted = sentence.is(start, &["get", "give", "have", "set", "schedule", "create", "make", "put", "send", "take", "keep", "build"]) && has_place(sentence) && !any(sentence, &["log", "logs", "runs"]);
-    let can = sentence.is(0, &["can", "could", "would", "will"]) && has(sentence, Class::Transfer) && has_place(sentence) && !says(sentence, "catalog");
-    let how = sentence.is(start, &["how", "is", "what"]) && has(sentence, Class::Transfer) && (0..sentence.len()).any(|at| sentence.is(at, &["from"])) && (0..sentence.len()).any(|at| sentence.is(at, &["to", "into"]));
+    let verb = lexicon::phrase(sentence, start, Class::Transfer).is_some()
+        && !sentence.is(start, &["stream", "load", "copy"])
+        || sentence.is(start, &["copy", "load", "stream"]);
+    let wanted = sentence.is(
+        start,
+        &["get", "give", "have", "set", "schedule", "create", "make", "put", "send", "take", "keep", "build"],
+    ) && has_place(sentence)
+        && !any(sentence, &["log", "logs", "runs"]);
+    let can = sentence.is(0, &["can", "could", "would", "will"])
+        && has(sentence, Class::Transfer)
+        && has_place(sentence)
+        && !says(sentence, "catalog");
+    let how = sentence.is(start, &["how", "is", "what"])
+        && has(sentence, Class::Transfer)
+        && (0..sentence.len()).any(|at| sentence.is(at, &["from"]))
+        && (0..sentence.len()).any(|at| sentence.is(at, &["to", "into"]));
     (verb && sentence.len() > start + 1) || wanted || can || how
 }
 
@@ -306,14 +562,78 @@ fn starts_move(sentence: &Sentence, start: usize) -> bool {
 fn says_why(sentence: &Sentence) -> bool {
     let failure = sentence.tokens.iter().any(|token| {
         let word = token.word.as_str();
-        ["fail", "error", "broke", "crash", "exception", "stuck", "abort"].iter().any(|stem| word.starts_with(stem)) || matches!(word, "wrong" | "problem" | "issue" | "stopped" | "die" | "died" | "happened" | "cause" | "failure" | "sqlstate" | "denied" | "refused" | "timeout" | "stalled" | "slow")
+        ["fail", "error", "broke", "crash", "exception", "stuck", "abort"].iter().any(|stem| word.starts_with(stem))
+            || matches!(
+                word,
+                "wrong"
+                    | "problem"
+                    | "issue"
+                    | "stopped"
+                    | "die"
+                    | "died"
+                    | "happened"
+                    | "cause"
+                    | "failure"
+                    | "sqlstate"
+                    | "denied"
+                    | "refused"
+                    | "timeout"
+                    | "stalled"
+                    | "slow"
+            )
     });
     says(sentence, "diagnose") && failure || any(sentence, &["diagnose", "troubleshoot"])
 }
 
 /// Whether a question of runs speaks of runs, pipelines or what is known to run.
 fn about_runs(sentence: &Sentence, standing: Standing) -> bool {
-    let noun = any(sentence, &["run", "runs", "ran", "running", "pipeline", "pipelines", "job", "jobs", "sync", "syncs", "load", "transfer", "replication", "execution", "executions", "failed", "fail", "failing", "failures", "finish", "finished", "done", "succeed", "succeeded", "complete", "completed", "status", "progress", "history", "copy", "overnight", "night", "errors", "worked", "work", "state", "going", "doing", "through", "import", "export", "backup"]);
+    let noun = any(
+        sentence,
+        &[
+            "run",
+            "runs",
+            "ran",
+            "running",
+            "pipeline",
+            "pipelines",
+            "job",
+            "jobs",
+            "sync",
+            "syncs",
+            "load",
+            "transfer",
+            "replication",
+            "execution",
+            "executions",
+            "failed",
+            "fail",
+            "failing",
+            "failures",
+            "finish",
+            "finished",
+            "done",
+            "succeed",
+            "succeeded",
+            "complete",
+            "completed",
+            "status",
+            "progress",
+            "history",
+            "copy",
+            "overnight",
+            "night",
+            "errors",
+            "worked",
+            "work",
+            "state",
+            "going",
+            "doing",
+            "through",
+            "import",
+            "export",
+            "backup",
+        ],
+    );
     noun || standing.pipeline
 }
 
@@ -332,21 +652,41 @@ fn phase(sentence: &Sentence) -> Option<&'static str> {
 
 /// Questions about tables, columns and rows.
 fn objects(sentence: &Sentence, start: usize) -> Option<Intent> {
-    let asks = sentence.is(start, &["what", "which", "list", "show", "see", "tell", "display", "describe", "how", "does", "do", "is", "are", "what's", "whats", "give", "get"]);
+    let asks = sentence.is(
+        start,
+        &[
+            "what", "which", "list", "show", "see", "tell", "display", "describe", "how", "does", "do", "is", "are",
+            "what's", "whats", "give", "get",
+        ],
+    );
     if !asks {
         return None;
     }
-    let count = sentence.is(start, &["how"]) && sentence.is(start + 1, &["many", "big", "large"]) && (any(sentence, &["rows", "records", "row", "entries"]) || sentence.is(start + 1, &["big", "large"]));
+    let count = sentence.is(start, &["how"])
+        && sentence.is(start + 1, &["many", "big", "large"])
+        && (any(sentence, &["rows", "records", "row", "entries"]) || sentence.is(start + 1, &["big", "large"]));
     if count && !any(sentence, &["did", "run", "runs"]) {
         return Some(Intent::Count);
     }
-    if any(sentence, &["columns", "column", "fields", "schema", "structure"]) && !any(sentence, &["schemas"]) && sentence.is(start, &["what", "which", "list", "show", "describe", "tell", "does", "do", "see", "what's", "give"]) {
+    if any(sentence, &["columns", "column", "fields", "schema", "structure"])
+        && !any(sentence, &["schemas"])
+        && sentence
+            .is(start, &["what", "which", "list", "show", "describe", "tell", "does", "do", "see", "what's", "give"])
+    {
         return Some(Intent::Columns);
     }
-    if any(sentence, &["tables", "streams", "collections", "topics", "schemas", "datasets", "namespaces"]) || (sentence.is(start, &["what's", "what"]) && any(sentence, &["in", "inside"]) && any(sentence, &["database", "there", "have"])) {
+    if any(sentence, &["tables", "streams", "collections", "topics", "schemas", "datasets", "namespaces"])
+        || (sentence.is(start, &["what's", "what"])
+            && any(sentence, &["in", "inside"])
+            && any(sentence, &["database", "there", "have"]))
+    {
         return Some(Intent::Tables);
     }
-    (any(sentence, &["rows", "sample", "preview", "records", "data"]) && sentence.is(start, &["show", "give", "display", "see", "preview"]) && (any(sentence, &["sample", "few", "first", "some", "example", "preview"]) || sentence.tokens.iter().any(|token| token.kind == Kind::Number))).then_some(Intent::Rows)
+    (any(sentence, &["rows", "sample", "preview", "records", "data"])
+        && sentence.is(start, &["show", "give", "display", "see", "preview"])
+        && (any(sentence, &["sample", "few", "first", "some", "example", "preview"])
+            || sentence.tokens.iter().any(|token| token.kind == Kind::Number)))
+    .then_some(Intent::Rows)
 }
 
 #[cfg(test)]

@@ -24,7 +24,9 @@ pub(super) fn all<T>(answers: impl IntoIterator<Item = Known<T>>) -> Known<Vec<T
     for answer in answers {
         match answer {
             Ok(answer) => known.push(answer),
-            Err(need) => missing.0.extend(need.0.into_iter().filter(|call| !missing.0.contains(call)).collect::<Vec<_>>()),
+            Err(need) => {
+                missing.0.extend(need.0.into_iter().filter(|call| !missing.0.contains(call)).collect::<Vec<_>>())
+            }
         }
     }
     if missing.0.is_empty() { Ok(known) } else { Err(missing) }
@@ -205,16 +207,24 @@ impl Knowledge {
     pub(super) fn pipelines(&self) -> Known<(Vec<Pipeline>, Vec<Run>)> {
         let Ok(answer) = self.ask("list_runs", json!({}))? else { return Ok((Vec::new(), Vec::new())) };
         let pipelines = list(answer, "pipelines")
-            .map(|pipeline| Pipeline { name: text(pipeline, "name"), paused: pipeline.get("paused").and_then(Value::as_bool).unwrap_or(false) })
+            .map(|pipeline| Pipeline {
+                name: text(pipeline, "name"),
+                paused: pipeline.get("paused").and_then(Value::as_bool).unwrap_or(false),
+            })
             .collect();
-        let runs = list(answer, "runs").map(|run| Run { run: text(run, "run"), pipeline: text(run, "pipeline"), phase: text(run, "phase") }).collect();
+        let runs = list(answer, "runs")
+            .map(|run| Run { run: text(run, "run"), pipeline: text(run, "pipeline"), phase: text(run, "phase") })
+            .collect();
         Ok((pipelines, runs))
     }
 
     /// Whether the program knows a connector by this word: its id and name.
     pub(super) fn connector(&self, query: &str) -> Known<Vec<(String, String)>> {
         let answer = self.ask("search_catalog", json!({"query": query}))?;
-        Ok(answer.as_ref().map(|answer| list(answer, "connectors").map(|found| (text(found, "id"), text(found, "name"))).collect()).unwrap_or_default())
+        Ok(answer
+            .as_ref()
+            .map(|answer| list(answer, "connectors").map(|found| (text(found, "id"), text(found, "name"))).collect())
+            .unwrap_or_default())
     }
 }
 
@@ -222,7 +232,8 @@ impl Knowledge {
 fn canonical(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let sorted: BTreeMap<&String, String> = fields.iter().map(|(name, value)| (name, canonical(value))).collect();
+            let sorted: BTreeMap<&String, String> =
+                fields.iter().map(|(name, value)| (name, canonical(value))).collect();
             sorted.iter().map(|(name, value)| format!("{name}:{value};")).collect()
         }
         other => other.to_string(),
@@ -238,11 +249,19 @@ fn text(value: &Map<String, Value>, field: &str) -> String {
 }
 
 fn texts(value: &Value, field: &str) -> Vec<String> {
-    value.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    value
+        .get(field)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn connection(value: &Map<String, Value>) -> Connection {
-    let roles: Vec<&str> = value.get("roles").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let roles: Vec<&str> =
+        value.get("roles").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     Connection {
         name: text(value, "name"),
         label: value.get("label").and_then(Value::as_str).filter(|label| !label.is_empty()).map(str::to_owned),
@@ -258,7 +277,9 @@ fn listing(answer: &Result<Value, String>) -> Listing {
         Ok(answer) => Listing {
             streams: list(answer, "streams").map(stream).filter(|stream| !stream.stream.is_empty()).collect(),
             namespaces: texts(answer, "namespaces"),
-            complete: !answer.get("more").is_some_and(|more| more.as_u64().is_some_and(|more| more > 0) || more.as_bool() == Some(true)),
+            complete: !answer
+                .get("more")
+                .is_some_and(|more| more.as_u64().is_some_and(|more| more > 0) || more.as_bool() == Some(true)),
             refused: None,
         },
         Err(refused) => Listing { complete: true, refused: Some(refused.clone()), ..Listing::default() },
@@ -315,11 +336,20 @@ fn modes(answer: &Value) -> Modes {
                 read: text(proposal, "read"),
                 write: text(proposal, "write"),
                 cursor: proposal.get("cursor").and_then(Value::as_str).map(str::to_owned),
-                key: proposal.get("key").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+                key: proposal
+                    .get("key")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
                 why: text(proposal, "why"),
             })
             .collect(),
-        refused: list(answer, "refused").map(|refused| (text(refused, "read"), text(refused, "code"), text(refused, "why"))).collect(),
+        refused: list(answer, "refused")
+            .map(|refused| (text(refused, "read"), text(refused, "code"), text(refused, "why")))
+            .collect(),
         cdc_ready: cdc.and_then(|cdc| cdc.get("ready")).and_then(Value::as_bool).unwrap_or(false),
         cdc_reason: cdc.and_then(|cdc| cdc.get("reason")).and_then(Value::as_str).map(str::to_owned),
         primary_key: texts(answer, "primary_key"),

@@ -123,7 +123,8 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
         }
     }
     for (class, phrases) in classes {
-        let correctable = !matches!(class, Class::Filler | Class::Generic | Class::Greeting | Class::Thanks | Class::Pronoun);
+        let correctable =
+            !matches!(class, Class::Filler | Class::Generic | Class::Greeting | Class::Thanks | Class::Pronoun);
         let by_first = words.phrases.entry(class).or_default();
         for phrase in phrases {
             let tokens: Vec<String> = Sentence::new(&phrase).tokens.into_iter().map(|token| token.word).collect();
@@ -171,18 +172,21 @@ pub(super) fn types() -> &'static BTreeMap<String, Vec<String>> {
 /// How many tokens from `at` on are a phrase of this class; the longest one.
 pub(super) fn phrase(sentence: &Sentence, at: usize, class: Class) -> Option<usize> {
     let candidates = WORDS.phrases.get(&class)?.get(sentence.word(at))?;
-    candidates.iter().find(|phrase| phrase.iter().enumerate().all(|(step, word)| sentence.word(at + step) == word)).map(Vec::len)
+    candidates
+        .iter()
+        .find(|phrase| phrase.iter().enumerate().all(|(step, word)| sentence.word(at + step) == word))
+        .map(Vec::len)
 }
 
 /// The first of these classes with a phrase at this place, and its length; the longest phrase wins.
 pub(super) fn longest(sentence: &Sentence, at: usize, classes: &[Class]) -> Option<(Class, usize)> {
-    classes
-        .iter()
-        .filter_map(|class| phrase(sentence, at, *class).map(|length| (*class, length)))
-        .fold(None, |best: Option<(Class, usize)>, found| match best {
+    classes.iter().filter_map(|class| phrase(sentence, at, *class).map(|length| (*class, length))).fold(
+        None,
+        |best: Option<(Class, usize)>, found| match best {
             Some(best) if best.1 >= found.1 => Some(best),
             _ => Some(found),
-        })
+        },
+    )
 }
 
 pub(super) fn is(sentence: &Sentence, at: usize, class: Class) -> bool {
@@ -191,7 +195,11 @@ pub(super) fn is(sentence: &Sentence, at: usize, class: Class) -> bool {
 
 /// Whether one word alone is of this class.
 pub(super) fn word_is(word: &str, class: Class) -> bool {
-    WORDS.phrases.get(&class).and_then(|phrases| phrases.get(word)).is_some_and(|phrases| phrases.iter().any(|phrase| phrase.len() == 1))
+    WORDS
+        .phrases
+        .get(&class)
+        .and_then(|phrases| phrases.get(word))
+        .is_some_and(|phrases| phrases.iter().any(|phrase| phrase.len() == 1))
 }
 
 /// Whether a phrase of this class stands anywhere, and where.
@@ -208,7 +216,8 @@ pub(super) fn is_known(word: &str) -> bool {
 pub(super) fn correct(sentence: &mut Sentence, free: impl Fn(usize) -> bool) {
     for at in 0..sentence.tokens.len() {
         let Some(token) = sentence.tokens.get(at) else { continue };
-        let plain = token.kind == Kind::Word && token.word.chars().all(|letter| letter.is_alphabetic() || letter == '-');
+        let plain =
+            token.kind == Kind::Word && token.word.chars().all(|letter| letter.is_alphabetic() || letter == '-');
         if !plain || token.word.len() < 4 || is_known(&token.word) || !free(at) {
             continue;
         }
@@ -216,8 +225,13 @@ pub(super) fn correct(sentence: &mut Sentence, free: impl Fn(usize) -> bool) {
         let mut best: Option<(usize, &str)> = None;
         let mut tied = false;
         for word in &WORDS.correctable {
-            let swapped = written.len() >= 4 && strsim::osa_distance(&written, word) == 1 && written.len() == word.len();
-            let distance = if swapped { Some(1) } else { slips(&fold(&written), &fold(word)).filter(|distance| *distance <= 1 || written.len() >= 9) };
+            let swapped =
+                written.len() >= 4 && strsim::osa_distance(&written, word) == 1 && written.len() == word.len();
+            let distance = if swapped {
+                Some(1)
+            } else {
+                slips(&fold(&written), &fold(word)).filter(|distance| *distance <= 1 || written.len() >= 9)
+            };
             match (distance, best) {
                 (Some(found), Some((least, _))) if found > least => {}
                 (Some(found), Some((least, other))) if found == least => tied = tied || other != word,
@@ -245,7 +259,11 @@ mod tests {
         assert!(WORDS.phrases.len() > 40, "{}", WORDS.phrases.len());
         assert!(systems().nicknames.len() > 50);
         assert!(values().months.len() > 20);
-        assert!(zones().values().all(|zone| zone.parse::<chrono_tz::Tz>().is_ok()), "{:?}", zones().values().find(|zone| zone.parse::<chrono_tz::Tz>().is_err()));
+        assert!(
+            zones().values().all(|zone| zone.parse::<chrono_tz::Tz>().is_ok()),
+            "{:?}",
+            zones().values().find(|zone| zone.parse::<chrono_tz::Tz>().is_err())
+        );
         assert!(types().contains_key("text"));
     }
 

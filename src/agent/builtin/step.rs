@@ -15,7 +15,12 @@ fn options(given: Vec<(String, String)>) -> Vec<Value> {
     let mut seen: Vec<String> = Vec::new();
     given
         .into_iter()
-        .filter(|(label, say)| !label.is_empty() && !say.is_empty() && !seen.contains(label) && { seen.push(label.clone()); true })
+        .filter(|(label, say)| {
+            !label.is_empty() && !say.is_empty() && !seen.contains(label) && {
+                seen.push(label.clone());
+                true
+            }
+        })
         .take(OPTIONS)
         .map(|(label, say)| json!({"label": clip(&label, 120), "say": clip(&say, 300)}))
         .collect()
@@ -28,13 +33,21 @@ fn clip(text: &str, length: usize) -> String {
 /// One question about a slot, with what can be said to it.
 pub(super) fn ask(slot: &str, text: impl Into<String>, choices: Vec<(String, String)>) -> Step {
     let text = clip(&text.into(), 1000);
-    Step::Call { say: None, tool: "ask_user", arguments: json!({"about": slot, "text": text, "options": options(choices)}) }
+    Step::Call {
+        say: None,
+        tool: "ask_user",
+        arguments: json!({"about": slot, "text": text, "options": options(choices)}),
+    }
 }
 
 /// Something stands in the way.
 pub(super) fn obstacle(code: &str, text: impl Into<String>, choices: Vec<(String, String)>) -> Step {
     let text = clip(&text.into(), 1000);
-    Step::Call { say: None, tool: "state_problem", arguments: json!({"code": code, "text": text, "options": options(choices)}) }
+    Step::Call {
+        say: None,
+        tool: "state_problem",
+        arguments: json!({"code": code, "text": text, "options": options(choices)}),
+    }
 }
 
 /// Options that are named and said alike.

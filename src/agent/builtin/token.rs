@@ -78,7 +78,8 @@ impl Sentence {
 
     /// The sentence's own text from token `from` up to, without, token `to`.
     pub(super) fn span(&self, from: usize, to: usize) -> &str {
-        let (Some(first), Some(last)) = (self.tokens.get(from), to.checked_sub(1).and_then(|at| self.tokens.get(at))) else {
+        let (Some(first), Some(last)) = (self.tokens.get(from), to.checked_sub(1).and_then(|at| self.tokens.get(at)))
+        else {
             return "";
         };
         self.raw.get(first.start..last.end).unwrap_or("")
@@ -99,7 +100,8 @@ impl Sentence {
 }
 
 const OPERATORS: &[&str] = &[
-    "<=>", "-->", "==>", "->", "=>", "<-", "<=", ">=", "<>", "!=", "==", ">>", "=", "<", ">", "→", "⇒", "➜", "←", "≥", "≤", "≠",
+    "<=>", "-->", "==>", "->", "=>", "<-", "<=", ">=", "<>", "!=", "==", ">>", "=", "<", ">", "→", "⇒", "➜", "←", "≥",
+    "≤", "≠",
 ];
 
 fn tokens(raw: &str) -> Vec<Token> {
@@ -168,7 +170,17 @@ fn quoted(rest: &str, first: char, glued: bool, before: Option<&Token>) -> Optio
             letters.next();
             text.push('\'');
         } else if closes {
-            return Some((first.len_utf8() + at + letter.len_utf8(), text, if close == '”' || close == '»' { '"' } else if close == '’' { '\'' } else { close }));
+            return Some((
+                first.len_utf8() + at + letter.len_utf8(),
+                text,
+                if close == '”' || close == '»' {
+                    '"'
+                } else if close == '’' {
+                    '\''
+                } else {
+                    close
+                },
+            ));
         } else if letter == '\n' {
             return None;
         } else {
@@ -189,7 +201,9 @@ fn number(rest: &str, signed: bool) -> usize {
             || (matches!(letter, '.' | ',' | ':' | '/' | '_' | '\'') && digit_follows && index > 0)
             || (letter == '-' && digit_follows && is_date_part(rest.get(..at).unwrap_or("")));
         // `2026-01-01T00:00:00Z` is one token.
-        let stamp = matches!(letter, 'T' | 't') && digit_follows && rest.get(..at).is_some_and(|head| head.matches('-').count() == 2);
+        let stamp = matches!(letter, 'T' | 't')
+            && digit_follows
+            && rest.get(..at).is_some_and(|head| head.matches('-').count() == 2);
         let zulu = letter == 'Z' && rest.get(..at).is_some_and(|head| head.contains('T') && head.contains(':'));
         if !(stays || stamp || zulu) {
             end = at;
@@ -221,7 +235,8 @@ fn word(rest: &str) -> usize {
             || (matches!(letter, '.' | '-' | '@' | '#') && follows)
             || (matches!(letter, '\'' | '’') && apostrophe_stays(rest, at, next))
             || (rest.get(at..).is_some_and(|tail| tail.starts_with("://")))
-            || (letter == '/' && (rest.get(..at).is_some_and(|head| head.ends_with(':') || head.ends_with(":/")) || url))
+            || (letter == '/'
+                && (rest.get(..at).is_some_and(|head| head.ends_with(':') || head.ends_with(":/")) || url))
             || (url && !letter.is_whitespace() && !matches!(letter, ',' | ';' | '"' | '\'' | ')'));
         if !stays && index > 0 {
             end = at;
@@ -234,7 +249,8 @@ fn word(rest: &str) -> usize {
 
 /// `don't` stays one word; the possessive `shop's` is cut before its mark.
 fn apostrophe_stays(rest: &str, at: usize, next: Option<char>) -> bool {
-    let tail: String = rest.get(at..).unwrap_or("").chars().skip(1).take_while(|letter| letter.is_alphabetic()).collect();
+    let tail: String =
+        rest.get(at..).unwrap_or("").chars().skip(1).take_while(|letter| letter.is_alphabetic()).collect();
     match tail.as_str() {
         "s" => ["it", "let", "that", "what", "here", "there", "who", "how", "where"]
             .iter()
@@ -258,7 +274,10 @@ mod tests {
         assert_eq!(words("at 7:30, every 15min 9-17"), ["at", "7:30", ",", "every", "15", "min", "9", "-", "17"]);
         assert_eq!(words("since 2026-01-31, >=1,000.50"), ["since", "2026-01-31", ",", ">=", "1,000.50"]);
         assert_eq!(words("status='active' \"Order Items\""), ["status", "=", "active", "Order Items"]);
-        assert_eq!(words("don't take the shop's real-time order_*"), ["don't", "take", "the", "shop", "'", "s", "real-time", "order_*"]);
+        assert_eq!(
+            words("don't take the shop's real-time order_*"),
+            ["don't", "take", "the", "shop", "'", "s", "real-time", "order_*"]
+        );
         assert_eq!(words("name = 'O''Brien'"), ["name", "=", "O'Brien"]);
         assert_eq!(words("sales_data/raw, a/b"), ["sales_data", "/", "raw", ",", "a", "/", "b"]);
         assert_eq!(words("2026-01-01T05:00:00Z"), ["2026-01-01T05:00:00Z"]);

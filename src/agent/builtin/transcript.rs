@@ -28,7 +28,10 @@ pub(super) enum Outcome {
     Plan(Value),
     Question(Question),
     /// Something stands in the way.
-    Problem { code: String, options: Vec<Choice> },
+    Problem {
+        code: String,
+        options: Vec<Choice>,
+    },
     /// Something about the workspace was shown, offered or declined.
     Aside,
 }
@@ -84,7 +87,10 @@ impl Talk {
     /// Whether the newest plan is still before the person: nothing has been asked since.
     pub(super) fn on_offer(&self) -> bool {
         let after = self.turns.iter().rev().skip(1).take_while(|turn| !matches!(turn.outcome, Outcome::Plan(_)));
-        let withdrawn = after.clone().any(|turn| matches!(&turn.outcome, Outcome::Question(_)) || matches!(&turn.outcome, Outcome::Problem { options, .. } if !options.is_empty()));
+        let withdrawn = after.clone().any(|turn| {
+            matches!(&turn.outcome, Outcome::Question(_))
+                || matches!(&turn.outcome, Outcome::Problem { options, .. } if !options.is_empty())
+        });
         !withdrawn && self.turns.iter().any(|turn| matches!(turn.outcome, Outcome::Plan(_)))
     }
 
@@ -117,7 +123,11 @@ pub(super) fn read(messages: &[Message]) -> Talk {
                 calls.extend(made.iter().map(|call| (call.id.clone(), call.name.clone(), call.arguments.clone())));
             }
             Message::Tool { call, tool, content, refused } => {
-                let arguments = calls.iter().rev().find(|(id, _, _)| id == call).map_or(Value::Null, |(_, _, arguments)| arguments.clone());
+                let arguments = calls
+                    .iter()
+                    .rev()
+                    .find(|(id, _, _)| id == call)
+                    .map_or(Value::Null, |(_, _, arguments)| arguments.clone());
                 talk.answered(tool, &arguments, content, *refused);
             }
             Message::Notice { text } => talk.noticed(text),
@@ -139,7 +149,11 @@ impl Talk {
     }
 
     fn answered(&mut self, tool: &str, arguments: &Value, content: &str, refused: bool) {
-        let answer = if refused { Err(content.to_owned()) } else { serde_json::from_str(&unwrapped(content)).map_err(|_| content.to_owned()) };
+        let answer = if refused {
+            Err(content.to_owned())
+        } else {
+            serde_json::from_str(&unwrapped(content)).map_err(|_| content.to_owned())
+        };
         if let Err(sentence) = &answer {
             self.refused_calls.push((tool.to_owned(), sentence.clone()));
             self.cannot_revise |= tool == "revise_plan";
@@ -147,7 +161,11 @@ impl Talk {
         match tool {
             "propose_plan" | "revise_plan" => self.proposed(tool, arguments, answer.as_ref().ok()),
             "ask_user" if !refused => {
-                let question = Question { about: field(arguments, "about"), text: field(arguments, "text"), options: choices(arguments) };
+                let question = Question {
+                    about: field(arguments, "about"),
+                    text: field(arguments, "text"),
+                    options: choices(arguments),
+                };
                 self.ended(Outcome::Question(question));
             }
             "state_problem" if !refused => {
@@ -165,7 +183,8 @@ impl Talk {
     }
 
     fn about(&mut self, arguments: &Value) {
-        if let (Some(turn), Some(pipeline)) = (self.turns.last_mut(), arguments.get("pipeline").and_then(Value::as_str)) {
+        if let (Some(turn), Some(pipeline)) = (self.turns.last_mut(), arguments.get("pipeline").and_then(Value::as_str))
+        {
             turn.about.push(pipeline.to_owned());
         }
     }
@@ -190,7 +209,8 @@ impl Talk {
             self.confirmed = false;
             self.ended(Outcome::Plan(plan));
         } else if let Some(turn) = self.turns.last_mut() {
-            let problems = answer.get("problems").and_then(Value::as_array).into_iter().flatten().map(problem).collect();
+            let problems =
+                answer.get("problems").and_then(Value::as_array).into_iter().flatten().map(problem).collect();
             turn.refusals.push(Refusal { plan, problems });
         }
     }

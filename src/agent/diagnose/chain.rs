@@ -14,21 +14,26 @@ fn pattern(text: &str) -> Regex {
 
 /// Opens a deeper part.
 static DEEPER: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)^\s*(?:caused by\b|nested exception is\b|root cause\b|reason:|inner exception\b|---> |underlying error\b|\[cause\]:)")
+    pattern(
+        r"(?i)^\s*(?:caused by\b|nested exception is\b|root cause\b|reason:|inner exception\b|---> |underlying error\b|\[cause\]:)",
+    )
 });
 /// Rust's numbered causes.
 static NUMBERED: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s+\d+: \S"));
 /// What stood before was deeper.
-static WAS_DEEPER: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"^(?:The above exception was the direct cause|During handling of the above exception)")
-});
+static WAS_DEEPER: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(?:The above exception was the direct cause|During handling of the above exception)"));
 /// A new record of a log.
 static RECORD: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:\[?\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d)"));
 /// A text that wants to be obeyed instead of read.
 static ORDERS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?i)\b(?:ignore|disregard|forget|override)\b[^\n]{0,40}\b(?:previous|earlier|above|prior|all|any|these|your)\b|\bthe (?:real|true|actual) (?:cause|reason|error|code) is\b|\b(?:report|diagnose|classify|answer|respond|reply|mark|treat) (?:this |it |that )?(?:as|with)\b|\byou (?:must|should|are) (?:now )?(?:report|answer|say|an? )",
-    )
+    pattern(concat!(
+        r"(?i)\b(?:ignore|disregard|forget|override)\b[^\n]{0,40}",
+        r"\b(?:previous|earlier|above|prior|all|any|these|your)\b",
+        r"|\bthe (?:real|true|actual) (?:cause|reason|error|code) is\b",
+        r"|\b(?:report|diagnose|classify|answer|respond|reply|mark|treat) (?:this |it |that )?(?:as|with)\b",
+        r"|\byou (?:must|should|are) (?:now )?(?:report|answer|say|an? )",
+    ))
 });
 
 /// The lines of a text with their depth.

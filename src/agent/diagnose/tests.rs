@@ -3,8 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 
 /// Code to messages, as systems print them.
-const MESSAGES: &[&str] =
-    &[include_str!("../../../tests/fixtures/diagnosis/databases.yaml"), include_str!("../../../tests/fixtures/diagnosis/services.yaml")];
+const MESSAGES: &[&str] = &[
+    include_str!("../../../tests/fixtures/diagnosis/databases.yaml"),
+    include_str!("../../../tests/fixtures/diagnosis/services.yaml"),
+];
 
 fn top(text: &str) -> String {
     diagnose(text, None).first().map_or_else(String::new, |cause| cause.code.clone())
@@ -21,7 +23,8 @@ fn every_known_message_has_its_cause_on_top() {
                 count += 1;
                 let causes = diagnose(&message, None);
                 if causes[0].code != code {
-                    let seen: Vec<_> = causes.iter().map(|cause| format!("{} {}", cause.code, cause.confidence)).collect();
+                    let seen: Vec<_> =
+                        causes.iter().map(|cause| format!("{} {}", cause.code, cause.confidence)).collect();
                     wrong.push(format!("{code}: {seen:?}\n    {}", message.trim().replace('\n', "\n    ")));
                 }
                 assert!(causes[0].code == UNKNOWN || !causes[0].evidence.is_empty());
@@ -81,7 +84,8 @@ fn orders_inside_a_message_do_nothing() {
 
 #[test]
 fn what_is_quoted_is_bounded_and_holds_no_secret() {
-    let line = format!("{} FATAL: password authentication failed for user \"app\" {}", "x".repeat(5000), "y".repeat(5000));
+    let line =
+        format!("{} FATAL: password authentication failed for user \"app\" {}", "x".repeat(5000), "y".repeat(5000));
     let causes = diagnose(&format!("connecting to postgres://app:Tr0ub4dor&3@db/x\n{line}"), None);
     assert!(causes[0].evidence.iter().all(|quote| quote.chars().count() <= QUOTED));
     assert!(causes[0].evidence[0].contains("password authentication failed"));

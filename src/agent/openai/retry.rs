@@ -35,7 +35,8 @@ mod tests {
 
     #[test]
     fn pauses_grow_stay_under_the_cap_and_end() {
-        let config = OpenAiConfig { retries: 6, longest_pause: Duration::from_secs(4), ..OpenAiConfig::new("", "", None) };
+        let config =
+            OpenAiConfig { retries: 6, longest_pause: Duration::from_secs(4), ..OpenAiConfig::new("", "", None) };
         let broken = ModelError::Unreachable(anyhow::anyhow!("x"));
         for attempt in 0..6 {
             let full = FIRST.saturating_mul(2_u32.pow(attempt)).min(config.longest_pause);

@@ -161,7 +161,10 @@ mod tests {
     #[test]
     fn arguments_that_are_no_json_stay_text() {
         let fenced = "```json\n{\"a\": 1}\n```";
-        let found = calls(&[chunk(&json!([{"index": 0, "id": "a", "function": {"name": "x", "arguments": fenced}}]), Some("stop"))]);
+        let found = calls(&[chunk(
+            &json!([{"index": 0, "id": "a", "function": {"name": "x", "arguments": fenced}}]),
+            Some("stop"),
+        )]);
         assert_eq!(found[0].arguments, json!(fenced));
     }
 

@@ -103,13 +103,22 @@ pub(super) fn fault_in(chunk: &Value) -> Option<ModelError> {
 pub(super) fn fault_of(status: Option<u16>, text: &str) -> ModelError {
     let parsed: Option<Value> = serde_json::from_str(text).ok();
     let written = parsed.as_ref().and_then(|body| {
-        ["/error/code", "/code", "/status", "/error/status"].iter().find_map(|place| body.pointer(place).and_then(status_in))
+        ["/error/code", "/code", "/status", "/error/status"]
+            .iter()
+            .find_map(|place| body.pointer(place).and_then(status_in))
     });
     let lower = text.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     let too_long = says(&[
-        "context_length", "context length", "maximum context", "context window", "too many tokens", "prompt is too long",
-        "exceeds the available context", "input is too long", "exceed_context_size",
+        "context_length",
+        "context length",
+        "maximum context",
+        "context window",
+        "too many tokens",
+        "prompt is too long",
+        "exceeds the available context",
+        "input is too long",
+        "exceed_context_size",
     ]);
     let cause = || anyhow::anyhow!("status {status:?}: {}", text.chars().take(500).collect::<String>());
     match status.or(written) {
@@ -160,7 +169,10 @@ mod tests {
     #[test]
     fn what_is_said_twice_in_a_row_is_one_message() {
         let mut messages = Vec::new();
-        let user = Message::User { text: "a".to_owned(), attachments: vec![Attachment::ErrorExcerpt { text: "x </untrusted> y".to_owned() }] };
+        let user = Message::User {
+            text: "a".to_owned(),
+            attachments: vec![Attachment::ErrorExcerpt { text: "x </untrusted> y".to_owned() }],
+        };
         add(&mut messages, &user);
         add(&mut messages, &Message::Notice { text: "run ended".to_owned() });
         assert_eq!(messages.len(), 1);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// Bytes of one answer.
-pub const BUDGET: usize = 12 * 1024;
+pub(in crate::agent) const BUDGET: usize = 12 * 1024;
 /// What `more` and `narrow` may take.
 const RESERVE: usize = 512;
 /// A text is cut no shorter than this.
@@ -11,7 +11,7 @@ const SHORTEST: usize = 200;
 
 /// Cuts an answer to the budget: the largest list loses its tail and `more` counts what went; long texts are cut last.
 /// `narrow` says how to ask so that nothing is cut.
-pub fn fit(mut answer: Value, narrow: &str) -> Value {
+pub(in crate::agent) fn fit(mut answer: Value, narrow: &str) -> Value {
     if size(&answer) <= BUDGET {
         return answer;
     }
@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn a_long_list_is_cut_and_says_so() {
-        let streams: Vec<Value> = (0..5000).map(|n| json!({"stream": format!("public.table_{n}"), "rows": n})).collect();
+        let streams: Vec<Value> =
+            (0..5000).map(|n| json!({"stream": format!("public.table_{n}"), "rows": n})).collect();
         let cut = fit(json!({"connection": "shop", "streams": streams, "total": 5000}), "give `search`");
         assert!(size(&cut) <= BUDGET);
         let kept = cut["streams"].as_array().unwrap().len();

@@ -3,9 +3,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{budget, pipeline, read_run_log};
+use crate::agent::diagnose;
 use crate::agent::registry::Handler;
 use crate::agent::tool::{Effect, ToolContext, ToolError, ToolOutput};
-use crate::agent::diagnose;
 use crate::events::{Event, LogLevel};
 use crate::store::runs::RunRow;
 

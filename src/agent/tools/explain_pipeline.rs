@@ -33,7 +33,8 @@ impl Handler for ExplainPipeline {
             Err(_) => None,
         };
         let Some(stored) = stored else {
-            let told = format!("The stored plan of `{}` does not match its digest; it has to be confirmed anew.", row.name);
+            let told =
+                format!("The stored plan of `{}` does not match its digest; it has to be confirmed anew.", row.name);
             return Err(ToolError::TellModel(told));
         };
         let mut text = plan::explain(&stored.spec);

@@ -37,10 +37,8 @@ impl Handler for InspectStream {
                 ToolError::from(WorkspaceError::new(WorkspaceErrorKind::NotASource, message))
             })?
         };
-        let schema = source
-            .describe(&args.stream)
-            .await
-            .map_err(|error| WorkspaceError::connector(&args.connection, error))?;
+        let schema =
+            source.describe(&args.stream).await.map_err(|error| WorkspaceError::connector(&args.connection, error))?;
         let content = json!({
             "connection": args.connection,
             "stream": schema.summary.stream,
@@ -50,7 +48,8 @@ impl Handler for InspectStream {
             "comment": schema.summary.comment,
             "readable": schema.summary.readable,
         });
-        let content = budget::fit(content, "Name the columns you need in the plan's `select`; they need not all be seen.");
+        let content =
+            budget::fit(content, "Name the columns you need in the plan's `select`; they need not all be seen.");
         Ok(ToolOutput { content, ..ToolOutput::default() })
     }
 }

@@ -49,6 +49,11 @@ impl Handler for ListConnections {
         let content = json!({"connections": listed});
         let events = if args.for_user { vec![shown(Self::NAME, None, text)] } else { Vec::new() };
         let view = Some(content.clone());
-        Ok(ToolOutput { content: budget::fit(content, "Ask for one connection by its name."), view, events, ..ToolOutput::default() })
+        Ok(ToolOutput {
+            content: budget::fit(content, "Ask for one connection by its name."),
+            view,
+            events,
+            ..ToolOutput::default()
+        })
     }
 }

@@ -6,7 +6,7 @@ use super::budget;
 use crate::agent::registry::Handler;
 use crate::agent::tool::{Effect, ToolContext, ToolError, ToolOutput};
 use crate::catalog::nearest;
-use crate::connectors::StreamSummary;
+use crate::connectors::{ErrorKind, StreamSummary};
 use crate::workspace::{Role, WorkspaceError};
 
 /// Streams in one answer when nothing else is asked for.
@@ -43,15 +43,17 @@ impl Handler for ListStreams {
         let connection = cx.workspace.connection(name).await?;
         let told = |error| ToolError::from(WorkspaceError::connector(name, error));
         let source = connection.roles.contains(&Role::Source);
-        let mut streams = if source {
-            cx.workspace.source(name).await?.list().await.map_err(told)?
-        } else {
-            match cx.workspace.shelf(name).await? {
-                Some(shelf) => shelf.list().await.map_err(told)?,
-                None => Vec::new(),
-            }
+        let written_to = connection.roles.contains(&Role::Destination);
+        let shelf = if source { Some(cx.workspace.source(name).await?) } else { cx.workspace.shelf(name).await? };
+        let mut streams = match shelf {
+            Some(shelf) => match shelf.list().await {
+                // A file that the first write will make has nothing in it yet.
+                Err(error) if written_to && error.kind == ErrorKind::NotFound => Vec::new(),
+                listed => listed.map_err(told)?,
+            },
+            None => Vec::new(),
         };
-        let namespaces = if connection.roles.contains(&Role::Destination) {
+        let namespaces = if written_to {
             cx.workspace.destination(name).await?.namespaces().await.map_err(told)?
         } else {
             let mut found: Vec<String> = streams.iter().filter_map(|stream| stream.namespace.clone()).collect();
@@ -100,7 +102,9 @@ fn listed(stream: &StreamSummary) -> Value {
             ("rows", json!(stream.rows)),
             ("comment", json!(stream.comment.as_ref().map(|text| text.chars().take(120).collect::<String>()))),
         ];
-        fields.extend(rest.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)));
+        fields.extend(
+            rest.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)),
+        );
     }
     listed
 }
@@ -151,7 +155,10 @@ fn likeness(word: &str, stream: &StreamSummary) -> f64 {
 }
 
 fn split(text: &str) -> Vec<String> {
-    text.split(|letter: char| !letter.is_alphanumeric()).filter(|part| !part.is_empty()).map(str::to_lowercase).collect()
+    text.split(|letter: char| !letter.is_alphanumeric())
+        .filter(|part| !part.is_empty())
+        .map(str::to_lowercase)
+        .collect()
 }
 
 /// A word without its plural.
@@ -172,7 +179,8 @@ mod tests {
     use super::*;
 
     fn found(search: &str) -> Vec<String> {
-        let names = ["public.customers", "public.orders", "public.order_items", "public.page_views", "sales.categories"];
+        let names =
+            ["public.customers", "public.orders", "public.order_items", "public.page_views", "sales.categories"];
         let stream = |name: &&str| StreamSummary {
             stream: (*name).to_owned(),
             namespace: name.split_once('.').map(|(namespace, _)| namespace.to_owned()),

@@ -12,7 +12,12 @@ use crate::store;
 
 /// Codes that no other draft would help: the person is told at once what stands in the way.
 const OBSTACLES: &[&str] = &[
-    "cdc_not_ready", "unsupported_mode", "no_cursor", "unknown_connector", "no_permission", "not_a_source",
+    "cdc_not_ready",
+    "unsupported_mode",
+    "no_cursor",
+    "unknown_connector",
+    "no_permission",
+    "not_a_source",
     "not_a_destination",
 ];
 
@@ -36,11 +41,8 @@ pub(super) async fn put(cx: &ToolContext, draft: Draft, pipeline: Option<Pipelin
             let content = json!({"accepted": false, "problems": problems});
             let content = budget::fit(content, "Mend these first; the rest is told then.");
             let obstacle = problems.iter().any(|problem| OBSTACLES.contains(&problem.code.as_str()));
-            let (events, rejected) = if obstacle {
-                (vec![Event::PlanRejected { problems }], Vec::new())
-            } else {
-                (Vec::new(), problems)
-            };
+            let (events, rejected) =
+                if obstacle { (vec![Event::PlanRejected { problems }], Vec::new()) } else { (Vec::new(), problems) };
             Ok(ToolOutput { content, events, rejected, ..ToolOutput::default() })
         }
         Err(ProposeError::Store(error)) => Err(error.into()),

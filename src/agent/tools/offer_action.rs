@@ -60,7 +60,9 @@ impl Verb {
         match self {
             Self::StopRun => format!("Stop the run of `{name}`? What is committed stays; it can go on later."),
             Self::RetryRun => format!("Run `{name}` again?"),
-            Self::PauseSchedule => format!("Pause the schedule of `{name}`? It does not start by itself until resumed."),
+            Self::PauseSchedule => {
+                format!("Pause the schedule of `{name}`? It does not start by itself until resumed.")
+            }
             Self::ResumeSchedule => format!("Resume the schedule of `{name}`?"),
             Self::DeletePipeline => format!("Delete the pipeline `{name}`? Its data at the destination stays."),
             Self::RunNow => format!("Run `{name}` now?"),
@@ -109,11 +111,7 @@ impl Handler for OfferAction {
 }
 
 /// The run that is meant; the error says why this cannot be offered now.
-async fn possible(
-    cx: &ToolContext,
-    verb: Verb,
-    row: &PipelineRow,
-) -> Result<Option<crate::ids::RunId>, ToolError> {
+async fn possible(cx: &ToolContext, verb: Verb, row: &PipelineRow) -> Result<Option<crate::ids::RunId>, ToolError> {
     let db = cx.workspace.store.pool();
     let alive = store::runs::alive(db, &row.id).await?;
     let refuse = |text: String| Err(ToolError::TellModel(text));

@@ -42,7 +42,8 @@ pub(super) async fn newest_run(
     pipeline: &str,
     phase: Option<&str>,
 ) -> Result<Option<RunRow>, ToolError> {
-    let query = RunQuery { pipeline: Some(pipeline.to_owned()), phase: phase.map(str::to_owned), after: None, limit: 1 };
+    let query =
+        RunQuery { pipeline: Some(pipeline.to_owned()), phase: phase.map(str::to_owned), after: None, limit: 1 };
     let rows = store::runs::list(cx.workspace.store.pool(), &cx.workspace.id.0, &query).await?;
     Ok(rows.into_iter().next())
 }

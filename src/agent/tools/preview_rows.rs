@@ -51,7 +51,12 @@ impl Handler for PreviewRows {
         let mut columns = Vec::new();
         for (field, array) in schema.fields().iter().zip(records.columns()) {
             let plain = array.data_type().is_numeric() || array.data_type().is_temporal();
-            columns.push((field.name(), array, plain, ArrayFormatter::try_new(array.as_ref(), &options).map_err(broken)?));
+            columns.push((
+                field.name(),
+                array,
+                plain,
+                ArrayFormatter::try_new(array.as_ref(), &options).map_err(broken)?,
+            ));
         }
         let rows = (0..records.num_rows().min(args.limit.unwrap_or(USUAL))).map(|row| {
             let values = columns.iter().map(|(name, array, plain, shown)| {

@@ -31,8 +31,7 @@ impl Handler for ProposeMapping {
 
     async fn call(&self, cx: &ToolContext, args: Args) -> Result<ToolOutput, ToolError> {
         let Args { source, destination, stream, target } = &args;
-        let proposal =
-            mapping::propose_mapping(&cx.workspace, source, destination, stream, target.as_deref()).await?;
+        let proposal = mapping::propose_mapping(&cx.workspace, source, destination, stream, target.as_deref()).await?;
         let content = budget::fit(json!(proposal), "Columns that are not listed land without a problem of their own.");
         Ok(ToolOutput { content, ..ToolOutput::default() })
     }

@@ -64,7 +64,10 @@ mod tests {
     #[test]
     fn a_merge_patch_does_what_the_standard_says() {
         let mut plan = json!({"schedule": {"cron": "0 2 * * *", "timezone": "UTC"}, "streams": [1, 2], "name": "x"});
-        merge(&mut plan, json!({"schedule": {"timezone": "Europe/Zurich"}, "streams": [3], "options": {"a": 1, "b": null}}));
+        merge(
+            &mut plan,
+            json!({"schedule": {"timezone": "Europe/Zurich"}, "streams": [3], "options": {"a": 1, "b": null}}),
+        );
         assert_eq!(
             plan,
             json!({"schedule": {"cron": "0 2 * * *", "timezone": "Europe/Zurich"}, "streams": [3], "name": "x", "options": {"a": 1}})

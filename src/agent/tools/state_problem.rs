@@ -34,7 +34,8 @@ impl Handler for StateProblem {
 
     async fn call(&self, cx: &ToolContext, args: Args) -> Result<ToolOutput, ToolError> {
         offer::withdraw_actions(cx).await?;
-        let problem = ProblemView { pointer: String::new(), code: args.code.clone(), message: args.text, suggestion: None };
+        let problem =
+            ProblemView { pointer: String::new(), code: args.code.clone(), message: args.text, suggestion: None };
         let mut events = vec![Event::PlanRejected { problems: vec![problem] }];
         if !args.options.is_empty() {
             offer::withdraw_plan(cx).await?;

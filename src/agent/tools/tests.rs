@@ -57,9 +57,9 @@ fn every_file_agrees_with_its_handler() {
     check(&registry, &offer_action::OfferAction);
     check(&registry, &decline_request::DeclineRequest);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools");
-    let files = std::fs::read_dir(folder).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "json")
-    });
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "json"));
     assert_eq!(files.count(), registry.specs().len(), "a file without a handler, or the other way round");
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Stop, Turn, TurnError};
 use crate::agent::model::{ChatRequest, Delta, Finish, Message, ModelError, ToolCall};
@@ -100,10 +100,17 @@ impl Turn<'_> {
         };
         let mut flushed = Instant::now();
         loop {
+            let waits = arrived.text.len() > arrived.sent;
             let delta = tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return Ok(Err(Broken::Cancelled)),
                 delta = timeout_at(self.deadline, stream.next()) => delta,
+                // A mind that pauses in mid-sentence does not hold back what it has said.
+                () = sleep_until(flushed + FLUSH_AFTER), if waits => {
+                    self.flush(number, arrived).await?;
+                    flushed = Instant::now();
+                    continue;
+                }
             };
             match delta {
                 Err(_) => return Ok(Err(Broken::OutOfTime)),

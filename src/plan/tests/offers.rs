@@ -1,13 +1,16 @@
 //! Plans in the store: offered, taken back, confirmed, loaded again, tampered with.
 
 use serde_json::{Value, json};
-use sqlx::Row as _;
 
-use super::world::{World, now, plan, plan_of};
+use super::world::{World, now};
+use super::{plan, plan_of};
 use crate::ids::{Actor, ConversationId, PipelineId};
 use crate::plan::offer::{LoadError, Withdrawal, confirm, confirmed, on_offer, propose, stored, withdraw};
-use crate::plan::{ConfirmError, Draft, Proposed};
+use crate::plan::spec::{EverySpec, ScheduleSpec};
+use crate::plan::{ConfirmError, Draft, Proposed, RescheduleError, reschedule};
 use crate::secrets::Vault;
+use crate::store::poke;
+use crate::workspace::WorkspaceErrorKind;
 
 async fn offered(world: &World, draft: Value, conversation: Option<ConversationId>) -> Proposed {
     propose(&world.workspace, Draft::from_model(draft), conversation, None).await.unwrap()
@@ -18,8 +21,7 @@ fn ada() -> Actor {
 }
 
 async fn texts(world: &World, sql: &'static str) -> Vec<String> {
-    let rows = sqlx::query(sql).fetch_all(world.workspace.store.pool()).await.unwrap();
-    rows.iter().map(|row| row.try_get::<Option<String>, _>(0).unwrap().unwrap_or_default()).collect()
+    poke::texts(&world.workspace.store, sql).await
 }
 
 #[tokio::test]
@@ -116,16 +118,13 @@ async fn what_was_changed_in_the_store_by_hand_does_not_run() {
         let world = World::new().await;
         let proposed = offered(&world, plan(), None).await;
         let kept = confirm(&world.workspace, proposed.plan, &proposed.digest, &[], ada()).await.unwrap();
-        sqlx::query(sql).execute(world.workspace.store.pool()).await.unwrap();
+        poke::run(&world.workspace.store, sql).await;
         let loaded = confirmed(&world.workspace, kept.pipeline).await;
         assert!(matches!(loaded, Err(LoadError::Tampered)), "{sql}");
     }
     let world = World::new().await;
     let proposed = offered(&world, plan(), None).await;
-    sqlx::query("update plans set document = replace(document, 'sales_data', 'elsewhere')")
-        .execute(world.workspace.store.pool())
-        .await
-        .unwrap();
+    poke::run(&world.workspace.store, "update plans set document = replace(document, 'sales_data', 'elsewhere')").await;
     let refused = confirm(&world.workspace, proposed.plan, &proposed.digest, &[], ada()).await;
     assert!(matches!(refused, Err(ConfirmError::Tampered)));
     assert!(matches!(confirmed(&world.workspace, PipelineId::new()).await, Err(LoadError::NotFound)));
@@ -139,21 +138,13 @@ async fn a_confirmation_of_one_plan_is_none_of_another() {
     // A second plan with the same digest, put in the first one's place with its confirmation copied.
     let two = offered(&world, plan(), None).await;
     assert_eq!(one.digest, two.digest);
-    sqlx::query(
-        "update plans set state = 'confirmed', pipeline = $1, \
-         confirmation = (select confirmation from plans where id = $2) where id = $3",
+    poke::run(
+        &world.workspace.store,
+        "update plans set state = 'confirmed', pipeline = (select id from pipelines), \
+         confirmation = (select confirmation from plans where state = 'confirmed') where state = 'proposed'",
     )
-    .bind(kept.pipeline.to_string())
-    .bind(one.plan.to_string())
-    .bind(two.plan.to_string())
-    .execute(world.workspace.store.pool())
-    .await
-    .unwrap();
-    sqlx::query("update pipelines set plan = $1")
-        .bind(two.plan.to_string())
-        .execute(world.workspace.store.pool())
-        .await
-        .unwrap();
+    .await;
+    poke::run(&world.workspace.store, "update pipelines set plan = (select max(id) from plans)").await;
     assert!(matches!(confirmed(&world.workspace, kept.pipeline).await, Err(LoadError::Tampered)));
 }
 
@@ -201,4 +192,43 @@ async fn a_new_key_keeps_connections_and_confirmations_and_shuts_out_the_old_one
     fresh.source("shop_pg").await.unwrap();
     assert!(world.workspace.source("shop_pg").await.is_err());
     assert!(matches!(confirmed(&world.workspace, kept.pipeline).await, Err(LoadError::Tampered)));
+}
+
+#[tokio::test]
+async fn a_schedule_changed_by_hand_is_a_new_version_of_the_same_plan() {
+    let world = World::new().await;
+    let first = offered(&world, plan_of(json!({"stream": "public.customers"})), None).await;
+    let kept = confirm(&world.workspace, first.plan, &first.digest, &[], ada()).await.unwrap();
+    // Its own first run has filled the table since; that is no loss that somebody would have to see.
+    world.stands("customers", Some(120_000), true, vec![]);
+    let every = ScheduleSpec::Every(EverySpec { every: "PT6H".to_owned() });
+    let eve = Actor("eve".to_owned());
+    let changed = reschedule(&world.workspace, kept.pipeline, Some(every), eve.clone()).await.unwrap();
+    assert_eq!((changed.pipeline, changed.version), (kept.pipeline, 2));
+    let loaded = confirmed(&world.workspace, kept.pipeline).await.unwrap();
+    assert_eq!((loaded.by(), loaded.resolution()), (&eve, kept.plan.resolution()));
+    assert_ne!(loaded.digest(), first.digest);
+    assert_eq!(loaded.view().schedule.as_ref().unwrap().text, "every 6 hours");
+    assert_eq!(texts(&world, "select next_fire from schedules").await, ["2026-11-20T18:00:00.000000Z"]);
+    reschedule(&world.workspace, kept.pipeline, None, eve.clone()).await.unwrap();
+    assert!(texts(&world, "select next_fire from schedules").await.is_empty());
+    let wrong = Some(ScheduleSpec::Every(EverySpec { every: "soon".to_owned() }));
+    let refused = reschedule(&world.workspace, kept.pipeline, wrong, eve).await;
+    assert!(matches!(refused, Err(RescheduleError::Schedule(problem)) if problem.code == "bad_duration"));
+}
+
+#[tokio::test]
+async fn a_connection_in_use_is_neither_renamed_nor_removed() {
+    let world = World::new().await;
+    let proposed = offered(&world, plan(), None).await;
+    world.workspace.rename_connection("both", "spare").await.unwrap();
+    let kept = confirm(&world.workspace, proposed.plan, &proposed.digest, &[], ada()).await.unwrap();
+    for name in ["shop_pg", "wh"] {
+        let error = world.workspace.remove_connection(name).await.unwrap_err();
+        assert_eq!(error.kind, WorkspaceErrorKind::InUse);
+        assert!(error.message.contains("customers to sales_data"), "{}", error.message);
+        assert_eq!(world.workspace.rename_connection(name, "x").await.unwrap_err().kind, WorkspaceErrorKind::InUse);
+    }
+    crate::store::pipelines::delete(world.workspace.store.pool(), &kept.pipeline.to_string(), "t").await.unwrap();
+    world.workspace.remove_connection("wh").await.unwrap();
 }

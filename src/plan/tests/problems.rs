@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::world::{World, column, plan, plan_of, table};
+use super::world::{World, column, table};
+use super::{plan, plan_of};
 use crate::connectors::{ErrorKind, LogicalType};
 use crate::plan::{Draft, Problem};
 

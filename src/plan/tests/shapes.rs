@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::world::{World, plan};
+use super::plan;
+use super::world::World;
 use crate::plan::schedule::Timetable;
 use crate::plan::spec::{PlanSpec, ReadSpec};
 use crate::plan::{Draft, explain, shape};

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::world::{World, column, now, plan, plan_of};
+use super::world::{World, column, now};
+use super::{plan, plan_of};
 use crate::connectors::{Column, Deletes, LogicalType, NullCursor, RUN_ID_COLUMN};
 use crate::plan::mapping::propose_mapping;
 use crate::plan::modes::propose_modes;
@@ -146,7 +147,7 @@ async fn a_table_that_lacks_columns_is_shown_as_altered() {
     assert!(text.starts_with("Add `name`, `status`, `profile`, `updated_at`, `_towpath_run_id`"), "{text}");
     assert!(text.contains(RUN_ID_COLUMN));
     assert_eq!(warnings(&plan), ["type_differs", "column_not_written", "existing_table"]);
-    let mut frozen = super::world::plan();
+    let mut frozen = super::plan();
     frozen["streams"][0]["schema_policy"] = json!("freeze");
     let problems = Draft::from_model(frozen).validate(&world.workspace).await.unwrap_err();
     assert_eq!(problems[0].pointer, "/streams/0/schema_policy");

@@ -25,6 +25,10 @@ pub(super) fn resolve(spec: &PlanSpec, findings: &mut Findings) -> Option<Settin
         let message = format!("There is no runtime `{}`; connectors run in this server.", clip(runtime));
         findings.refuse(Problem::new("/runtime", "unknown_runtime", message).suggest("local"));
     }
+    for (index, notify) in spec.notify.iter().enumerate() {
+        let message = format!("There is no notification channel `{}`; nobody will be told.", clip(&notify.channel));
+        findings.warn(Problem::new(format!("/notify/{index}/channel"), "not_notified", message));
+    }
     let options = &spec.options;
     let batch_bytes = match &options.batch_bytes {
         None => Some(BATCH_BYTES),

@@ -22,7 +22,7 @@ fn hold() {
     let held = duckdb::Connection::open(std::env::var(HELD).unwrap()).unwrap();
     held.execute_batch(&std::env::var(FIRST).unwrap_or_default()).unwrap();
     println!("\nheld");
-    std::thread::sleep(std::time::Duration::from_secs(60));
+    std::thread::sleep(std::time::Duration::from_mins(1));
 }
 
 /// Starts that process. Answers it, and whether it got the file.

@@ -298,9 +298,7 @@ async fn a_batch_refused_at_its_first_row_is_saved_but_for_that_row() {
     let wide = format!("\"{}\"", "x".repeat(256 * 1024));
     let ids: ArrayRef = Arc::new((0..64).map(Some).collect::<Int64Array>());
     let docs: ArrayRef = Arc::new(
-        (0..64)
-            .map(|id| Some(if id == 0 { wide.replacen("\"", "", 1) } else { wide.clone() }))
-            .collect::<StringArray>(),
+        (0..64).map(|id| Some(if id == 0 { wide.replacen('"', "", 1) } else { wide.clone() })).collect::<StringArray>(),
     );
     let records = RecordBatch::try_new(schema::arrow_schema(&columns), vec![ids, docs]).unwrap();
     let mut writer = to.open(write_request("t", landed(&*to, &columns), WriteMode::Append, "run")).await.unwrap();

@@ -39,9 +39,7 @@ fn row() -> impl Strategy<Value = Vec<Stored>> {
         or_null(prop::num::f64::NORMAL.prop_map(Stored::Real)),
         text(any::<String>()),
         or_null(any::<Vec<u8>>().prop_map(Stored::Blob)),
-        or_null(
-            (-999_999_999_i64..999_999_999).prop_map(|cents| Stored::Real(format!("{}e-4", cents).parse().unwrap())),
-        ),
+        or_null((-999_999_999_i64..999_999_999).prop_map(|cents| Stored::Real(format!("{cents}e-4").parse().unwrap()))),
         or_null(prop_oneof![any::<i64>().prop_map(Stored::Integer), (-1e14..1e14).prop_map(Stored::Real)]),
         or_null(any::<bool>().prop_map(|value| Stored::Integer(value.into()))),
         text((-719_162_i32..2_932_896).prop_map(|days| chrono::NaiveDate::from_epoch_days(days).unwrap().to_string())),

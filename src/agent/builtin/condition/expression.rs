@@ -3,13 +3,37 @@
 /// A condition over columns. Values are already written as SQL literals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expression {
-    Compare { column: String, operator: &'static str, value: String },
-    In { column: String, values: Vec<String>, negated: bool },
-    Between { column: String, low: String, high: String, negated: bool },
-    Null { column: String, negated: bool },
-    Like { column: String, pattern: String, insensitive: bool, negated: bool },
+    Compare {
+        column: String,
+        operator: &'static str,
+        value: String,
+    },
+    In {
+        column: String,
+        values: Vec<String>,
+        negated: bool,
+    },
+    Between {
+        column: String,
+        low: String,
+        high: String,
+        negated: bool,
+    },
+    Null {
+        column: String,
+        negated: bool,
+    },
+    Like {
+        column: String,
+        pattern: String,
+        insensitive: bool,
+        negated: bool,
+    },
     /// A boolean column.
-    Flag { column: String, negated: bool },
+    Flag {
+        column: String,
+        negated: bool,
+    },
     And(Vec<Expression>),
     Or(Vec<Expression>),
     Not(Box<Expression>),
@@ -55,7 +79,9 @@ impl Expression {
             Self::In { column, values, negated } => Self::In { column, values, negated: !negated },
             Self::Between { column, low, high, negated } => Self::Between { column, low, high, negated: !negated },
             Self::Null { column, negated } => Self::Null { column, negated: !negated },
-            Self::Like { column, pattern, insensitive, negated } => Self::Like { column, pattern, insensitive, negated: !negated },
+            Self::Like { column, pattern, insensitive, negated } => {
+                Self::Like { column, pattern, insensitive, negated: !negated }
+            }
             Self::Flag { column, negated } => Self::Flag { column, negated: !negated },
             Self::Not(inner) => *inner,
             other => Self::Not(Box::new(other)),
@@ -75,7 +101,12 @@ impl Expression {
 
     fn visit(&self, see: &mut dyn FnMut(&str)) {
         match self {
-            Self::Compare { column, .. } | Self::In { column, .. } | Self::Between { column, .. } | Self::Null { column, .. } | Self::Like { column, .. } | Self::Flag { column, .. } => see(column),
+            Self::Compare { column, .. }
+            | Self::In { column, .. }
+            | Self::Between { column, .. }
+            | Self::Null { column, .. }
+            | Self::Like { column, .. }
+            | Self::Flag { column, .. } => see(column),
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.visit(see)),
             Self::Not(inner) => inner.visit(see),
         }
@@ -86,15 +117,35 @@ impl Expression {
         let not = |negated: &bool| if *negated { "NOT " } else { "" };
         match self {
             Self::Compare { column, operator, value } => format!("{} {operator} {value}", identifier(column)),
-            Self::In { column, values, negated } => format!("{} {}IN ({})", identifier(column), not(negated), values.join(", ")),
-            Self::Between { column, low, high, negated } => format!("{} {}BETWEEN {low} AND {high}", identifier(column), not(negated)),
+            Self::In { column, values, negated } => {
+                format!("{} {}IN ({})", identifier(column), not(negated), values.join(", "))
+            }
+            Self::Between { column, low, high, negated } => {
+                format!("{} {}BETWEEN {low} AND {high}", identifier(column), not(negated))
+            }
             Self::Null { column, negated } => format!("{} IS {}NULL", identifier(column), not(negated)),
             Self::Like { column, pattern, insensitive, negated } => {
-                format!("{} {}{} {}", identifier(column), not(negated), if *insensitive { "ILIKE" } else { "LIKE" }, literal(pattern))
+                format!(
+                    "{} {}{} {}",
+                    identifier(column),
+                    not(negated),
+                    if *insensitive { "ILIKE" } else { "LIKE" },
+                    literal(pattern)
+                )
             }
-            Self::Flag { column, negated } => format!("{} = {}", identifier(column), if *negated { "false" } else { "true" }),
-            Self::And(parts) => parts.iter().map(|part| if matches!(part, Self::Or(_)) { format!("({})", part.text()) } else { part.text() }).collect::<Vec<_>>().join(" AND "),
-            Self::Or(parts) => parts.iter().map(|part| if matches!(part, Self::And(_)) { format!("({})", part.text()) } else { part.text() }).collect::<Vec<_>>().join(" OR "),
+            Self::Flag { column, negated } => {
+                format!("{} = {}", identifier(column), if *negated { "false" } else { "true" })
+            }
+            Self::And(parts) => parts
+                .iter()
+                .map(|part| if matches!(part, Self::Or(_)) { format!("({})", part.text()) } else { part.text() })
+                .collect::<Vec<_>>()
+                .join(" AND "),
+            Self::Or(parts) => parts
+                .iter()
+                .map(|part| if matches!(part, Self::And(_)) { format!("({})", part.text()) } else { part.text() })
+                .collect::<Vec<_>>()
+                .join(" OR "),
             Self::Not(inner) => format!("NOT ({})", inner.text()),
         }
     }
@@ -108,13 +159,116 @@ pub(super) fn literal(text: &str) -> String {
 /// A column's name as SQL writes it: quoted where it is not a plain lower-case word.
 pub(crate) fn identifier(name: &str) -> String {
     const RESERVED: &[&str] = &[
-        "all", "and", "any", "as", "asc", "between", "by", "case", "cast", "check", "column", "constraint", "create", "cross", "current_date", "current_time", "current_timestamp", "current_user",
-        "default", "desc", "distinct", "do", "else", "end", "except", "exists", "false", "fetch", "for", "foreign", "from", "full", "grant", "group", "having", "in", "inner", "intersect", "interval",
-        "into", "is", "join", "key", "leading", "left", "like", "limit", "natural", "not", "null", "offset", "on", "or", "order", "outer", "primary", "references", "right", "select", "set", "some",
-        "table", "then", "to", "trailing", "true", "union", "unique", "user", "using", "values", "when", "where", "window", "with", "date", "time", "timestamp",
+        "all",
+        "and",
+        "any",
+        "as",
+        "asc",
+        "between",
+        "by",
+        "case",
+        "cast",
+        "check",
+        "column",
+        "constraint",
+        "create",
+        "cross",
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "default",
+        "desc",
+        "distinct",
+        "do",
+        "else",
+        "end",
+        "except",
+        "exists",
+        "false",
+        "fetch",
+        "for",
+        "foreign",
+        "from",
+        "full",
+        "grant",
+        "group",
+        "having",
+        "in",
+        "inner",
+        "intersect",
+        "interval",
+        "into",
+        "is",
+        "join",
+        "key",
+        "leading",
+        "left",
+        "like",
+        "limit",
+        "natural",
+        "not",
+        "null",
+        "offset",
+        "on",
+        "or",
+        "order",
+        "outer",
+        "primary",
+        "references",
+        "right",
+        "select",
+        "set",
+        "some",
+        "table",
+        "then",
+        "to",
+        "trailing",
+        "true",
+        "union",
+        "unique",
+        "user",
+        "using",
+        "values",
+        "when",
+        "where",
+        "window",
+        "with",
+        "date",
+        "time",
+        "timestamp",
     ];
     let plain = name.chars().next().is_some_and(|first| first.is_ascii_lowercase() || first == '_')
         && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
         && !RESERVED.contains(&name);
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// How a value is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Is(&'static str),
+    In {
+        negated: bool,
+    },
+    Between {
+        negated: bool,
+    },
+    Null {
+        negated: bool,
+    },
+    Like {
+        negated: bool,
+    },
+    Contains {
+        negated: bool,
+    },
+    StartsWith {
+        negated: bool,
+    },
+    EndsWith {
+        negated: bool,
+    },
+    /// `older than`, `newer than`: `<` or `>` before now.
+    Age(&'static str),
 }

@@ -49,7 +49,8 @@ pub(super) fn read(reader: &Reader<'_>) -> (Vec<Condition>, Vec<Unclear>) {
     let (mut conditions, mut unclear): (Vec<Condition>, Vec<Unclear>) = (Vec::new(), Vec::new());
     let mut at = 0;
     while at < reader.sentence.len() {
-        let taken = conditions.iter().any(|condition| (condition.from..condition.to).contains(&at)) || unclear.iter().any(|unclear| (unclear.from..unclear.to).contains(&at));
+        let taken = conditions.iter().any(|condition| (condition.from..condition.to).contains(&at))
+            || unclear.iter().any(|unclear| (unclear.from..unclear.to).contains(&at));
         if taken || !((reader.free)(at) || (reader.stream)(at)) {
             at += 1;
             continue;
@@ -77,7 +78,11 @@ impl Reader<'_> {
         if !(self.free)(at) {
             return None;
         }
-        self.left_out(at).or_else(|| self.cued(at)).or_else(|| self.bare(at)).or_else(|| self.about_time(at)).or_else(|| self.adjective(at))
+        self.left_out(at)
+            .or_else(|| self.cued(at))
+            .or_else(|| self.bare(at))
+            .or_else(|| self.about_time(at))
+            .or_else(|| self.adjective(at))
     }
 
     /// `where …`, `whose …`, `with …`, `only those that …`.
@@ -103,9 +108,18 @@ impl Reader<'_> {
 
     /// Words between a cue and its condition: `where the`, `only rows that have a`, `those which are`.
     fn skip_lead(&self, mut at: usize) -> usize {
-        while self.sentence.is(at, &["the", "their", "its", "those", "rows", "records", "ones", "entries", "there", "they", "it", "only", "which", "that", "who", "where", "whose", "by", "on", "for", "to", ":"]) || self.sentence.text(at) == ":" {
+        while self.sentence.is(
+            at,
+            &[
+                "the", "their", "its", "those", "rows", "records", "ones", "entries", "there", "they", "it", "only",
+                "which", "that", "who", "where", "whose", "by", "on", "for", "to", ":",
+            ],
+        ) || self.sentence.text(at) == ":"
+        {
             // `where the status is` but not over a column called so.
-            if self.columns.mention(self.sentence, at, self.free).is_some() && !self.sentence.is(at, &["the", "their", "its"]) {
+            if self.columns.mention(self.sentence, at, self.free).is_some()
+                && !self.sentence.is(at, &["the", "their", "its"])
+            {
                 break;
             }
             at += 1;
@@ -121,12 +135,20 @@ impl Reader<'_> {
         }
         let mut start = at + length;
         let mut rows = false;
-        while self.sentence.is(start, &["the", "all", "any", "those", "rows", "records", "ones", "entries", "orders", "where", "whose", "that", "which", "with", "are", "were", "from", "having", "have", "for", "if", "a"]) || (self.stream)(start) {
+        while self.sentence.is(
+            start,
+            &[
+                "the", "all", "any", "those", "rows", "records", "ones", "entries", "orders", "where", "whose", "that",
+                "which", "with", "are", "were", "from", "having", "have", "for", "if", "a",
+            ],
+        ) || (self.stream)(start)
+        {
             rows |= !self.sentence.is(start, &["the", "all", "any", "a", "with", "from", "for"]);
             start += 1;
         }
         // `without the phone`: a column to leave out, unless something is compared with it.
-        let plain = self.columns.loose_mention(self.sentence, start, self.free).is_some_and(|(to, _)| !self.compares(to));
+        let plain =
+            self.columns.loose_mention(self.sentence, start, self.free).is_some_and(|(to, _)| !self.compares(to));
         if plain && !rows {
             return None;
         }
@@ -134,7 +156,12 @@ impl Reader<'_> {
             return Some(Ok(Condition { expression: expression.negated(), from: at, to, assumed }));
         }
         if let Some(found) = self.state(start) {
-            return Some(found.map(|condition| Condition { expression: condition.expression.negated(), from: at, to: condition.to, assumed: condition.assumed }));
+            return Some(found.map(|condition| Condition {
+                expression: condition.expression.negated(),
+                from: at,
+                to: condition.to,
+                assumed: condition.assumed,
+            }));
         }
         let time = self.about_time(start).filter(|_| rows)?;
         Some(time.map(|condition| Condition { expression: condition.expression.negated(), from: at, ..condition }))
@@ -144,7 +171,8 @@ impl Reader<'_> {
     fn bare(&self, at: usize) -> Read {
         let (to, _) = self.columns.mention(self.sentence, at, self.free)?;
         // `call full_name just name`, `by updated_at`: no comparison follows.
-        let operator = self.sentence.kind(to) == Some(Kind::Operator) && !matches!(self.sentence.text(to), "->" | "→" | "=>" | "-->");
+        let operator = self.sentence.kind(to) == Some(Kind::Operator)
+            && !matches!(self.sentence.text(to), "->" | "→" | "=>" | "-->");
         if !operator && !self.compares(to) && !self.asked {
             return None;
         }
@@ -158,19 +186,30 @@ impl Reader<'_> {
             .find(|here| {
                 matches!(self.sentence.text(*here), "." | ";" | "!" | "?" | ",")
                     || !(self.free)(*here)
-                    || (*here > at && (lexicon::is(self.sentence, *here, Class::To) || lexicon::is(self.sentence, *here, Class::From)) && self.sentence.kind(here + 1) != Some(Kind::Number))
+                    || (*here > at
+                        && (lexicon::is(self.sentence, *here, Class::To)
+                            || lexicon::is(self.sentence, *here, Class::From))
+                        && self.sentence.kind(here + 1) != Some(Kind::Number))
             })
             .unwrap_or(self.sentence.len())
     }
 
     fn unreadable(&self, from: usize, start: usize, to: usize) -> Unclear {
         let text = self.sentence.span(start, to).to_owned();
-        let named = (start..to).find(|at| self.sentence.kind(*at) == Some(Kind::Word) && !lexicon::is_known(self.sentence.word(*at)));
-        let unknown = named.filter(|at| self.columns.loose_mention(self.sentence, *at, &|_| true).is_none()).map(|at| self.sentence.text(at));
+        let named = (start..to)
+            .find(|at| self.sentence.kind(*at) == Some(Kind::Word) && !lexicon::is_known(self.sentence.word(*at)));
+        let unknown = named
+            .filter(|at| self.columns.loose_mention(self.sentence, *at, &|_| true).is_none())
+            .map(|at| self.sentence.text(at));
         let streams: Vec<&str> = self.columns.schemas().iter().map(|schema| schema.stream.as_str()).collect();
         let sentence = match unknown {
-            Some(name) => format!("`{}` has no column `{name}`. Which column should the condition `{text}` compare?", streams.join("`, `")),
-            None => format!("The condition `{text}` cannot be read. Write it as `column = value`; which rows are wanted?"),
+            Some(name) => format!(
+                "`{}` has no column `{name}`. Which column should the condition `{text}` compare?",
+                streams.join("`, `")
+            ),
+            None => {
+                format!("The condition `{text}` cannot be read. Write it as `column = value`; which rows are wanted?")
+            }
         };
         let likely = unknown.map(|name| self.like(name)).unwrap_or_default();
         let options = likely
@@ -187,7 +226,11 @@ impl Reader<'_> {
     /// Columns whose names come near.
     fn like(&self, name: &str) -> Vec<String> {
         let folded = super::fold::fold(name);
-        let mut scored: Vec<(f64, &str)> = self.columns.all().map(|column| (super::fold::likeness(&folded, &super::fold::fold(&column.name)), column.name.as_str())).collect();
+        let mut scored: Vec<(f64, &str)> = self
+            .columns
+            .all()
+            .map(|column| (super::fold::likeness(&folded, &super::fold::fold(&column.name)), column.name.as_str()))
+            .collect();
         scored.sort_by(|one, other| other.0.total_cmp(&one.0));
         scored.dedup_by(|one, other| one.1 == other.1);
         scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()

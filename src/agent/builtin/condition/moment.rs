@@ -58,13 +58,18 @@ pub(super) fn window(sentence: &Sentence, at: usize) -> Option<(String, usize)> 
     }
     // `the last month` is the month that ends now; `last month` is the one on the calendar.
     let unit = schedule::unit(sentence.word(start)).filter(|_| sentence.word(start).len() > 2)?;
-    (the == 1 || sentence.is(at, &["past"]) || matches!(unit, Unit::Hour | Unit::Minute | Unit::Day)).then(|| interval(1.0, unit)).flatten().map(|span| (span, the + 2 + recent))
+    (the == 1 || sentence.is(at, &["past"]) || matches!(unit, Unit::Hour | Unit::Minute | Unit::Day))
+        .then(|| interval(1.0, unit))
+        .flatten()
+        .map(|span| (span, the + 2 + recent))
 }
 
 /// Reads a moment or a stretch of the calendar.
 pub(super) fn read(sentence: &Sentence, at: usize, now: DateTime<Utc>) -> Option<(Moment, usize)> {
     let the = usize::from(sentence.is(at, &["the"]));
-    written(sentence, at).or_else(|| spoken(sentence, at + the, now).map(|(moment, used)| (moment, used + the))).or_else(|| relative(sentence, at, now))
+    written(sentence, at)
+        .or_else(|| spoken(sentence, at + the, now).map(|(moment, used)| (moment, used + the)))
+        .or_else(|| relative(sentence, at, now))
 }
 
 /// Dates in digits.
@@ -96,9 +101,12 @@ fn written(sentence: &Sentence, at: usize) -> Option<(Moment, usize)> {
         return NaiveDate::from_ymd_opt(i32::try_from(*first).ok()?, *second, *third).map(|day| (Moment::Day(day), 1));
     }
     let year = i32::try_from(if *third < 100 { third + 2000 } else { *third }).ok()?;
-    let (european, american) = (NaiveDate::from_ymd_opt(year, *second, *first), NaiveDate::from_ymd_opt(year, *first, *second));
+    let (european, american) =
+        (NaiveDate::from_ymd_opt(year, *second, *first), NaiveDate::from_ymd_opt(year, *first, *second));
     let moment = match (european, american) {
-        (Some(european), Some(american)) if european != american && separator == '/' => Moment::Open(european, american),
+        (Some(european), Some(american)) if european != american && separator == '/' => {
+            Moment::Open(european, american)
+        }
         (Some(day), _) | (None, Some(day)) => Moment::Day(day),
         (None, None) => return None,
     };
@@ -121,16 +129,28 @@ fn month_range(first: NaiveDate) -> Option<Moment> {
 fn spoken(sentence: &Sentence, at: usize, now: DateTime<Utc>) -> Option<(Moment, usize)> {
     let months = &lexicon::values().months;
     let token = sentence.get(at)?;
-    if let Some(quarter) = token.word.strip_prefix('q').and_then(|quarter| quarter.parse::<u32>().ok()).filter(|quarter| (1..=4).contains(quarter)) {
+    if let Some(quarter) = token
+        .word
+        .strip_prefix('q')
+        .and_then(|quarter| quarter.parse::<u32>().ok())
+        .filter(|quarter| (1..=4).contains(quarter))
+    {
         let of = usize::from(sentence.is(at + 1, &["of"]));
         let named = year(sentence.text(at + 1 + of));
         let first = NaiveDate::from_ymd_opt(named.unwrap_or(now.year()), quarter * 3 - 2, 1)?;
-        return Some((Moment::Range(first, first.checked_add_months(Months::new(3))?), 1 + if named.is_some() { of + 1 } else { 0 }));
+        return Some((
+            Moment::Range(first, first.checked_add_months(Months::new(3))?),
+            1 + if named.is_some() { of + 1 } else { 0 },
+        ));
     }
     let day_first = token.kind == Kind::Number && token.text.len() <= 2;
     if day_first {
         let day: u32 = token.text.parse().ok()?;
-        let suffix = usize::from(sentence.get(at + 1).is_some_and(|token| token.glued && matches!(token.word.as_str(), "st" | "nd" | "rd" | "th")));
+        let suffix = usize::from(
+            sentence
+                .get(at + 1)
+                .is_some_and(|token| token.glued && matches!(token.word.as_str(), "st" | "nd" | "rd" | "th")),
+        );
         let of = usize::from(sentence.is(at + 1 + suffix, &["of"]));
         let month = *months.get(sentence.word(at + 1 + suffix + of))?;
         let here = at + 2 + suffix + of;
@@ -147,22 +167,36 @@ fn spoken(sentence: &Sentence, at: usize, now: DateTime<Utc>) -> Option<(Moment,
     }
     let the = usize::from(sentence.is(at + 1, &["the"]));
     if let Some(day) = sentence.text(at + 1 + the).parse::<u32>().ok().filter(|day| (1..=31).contains(day)) {
-        let suffix = usize::from(sentence.get(at + 2 + the).is_some_and(|token| token.glued && matches!(token.word.as_str(), "st" | "nd" | "rd" | "th")));
+        let suffix = usize::from(
+            sentence
+                .get(at + 2 + the)
+                .is_some_and(|token| token.glued && matches!(token.word.as_str(), "st" | "nd" | "rd" | "th")),
+        );
         let comma = usize::from(sentence.text(at + 2 + the + suffix) == ",");
         let named = year(sentence.text(at + 2 + the + suffix + comma));
-        return Some((Moment::Day(day_in(named, month, day, now)?), 2 + the + suffix + if named.is_some() { comma + 1 } else { 0 }));
+        return Some((
+            Moment::Day(day_in(named, month, day, now)?),
+            2 + the + suffix + if named.is_some() { comma + 1 } else { 0 },
+        ));
     }
-    if matches!(token.word.as_str(), "may" | "mar" | "dec" | "jan" | "sep" | "march") && !token.text.starts_with(char::is_uppercase) {
+    if matches!(token.word.as_str(), "may" | "mar" | "dec" | "jan" | "sep" | "march")
+        && !token.text.starts_with(char::is_uppercase)
+    {
         return None;
     }
     let this_year = NaiveDate::from_ymd_opt(now.year(), month, 1)?;
-    let first = if this_year > now.date_naive() { NaiveDate::from_ymd_opt(now.year() - 1, month, 1)? } else { this_year };
+    let first =
+        if this_year > now.date_naive() { NaiveDate::from_ymd_opt(now.year() - 1, month, 1)? } else { this_year };
     Some((month_range(first)?, 1))
 }
 
 fn day_in(year: Option<i32>, month: u32, day: u32, now: DateTime<Utc>) -> Option<NaiveDate> {
     let this = NaiveDate::from_ymd_opt(year.unwrap_or(now.year()), month, day)?;
-    if year.is_none() && this > now.date_naive() { NaiveDate::from_ymd_opt(now.year() - 1, month, day) } else { Some(this) }
+    if year.is_none() && this > now.date_naive() {
+        NaiveDate::from_ymd_opt(now.year() - 1, month, day)
+    } else {
+        Some(this)
+    }
 }
 
 /// `yesterday`, `this year`, `last month`, `3 days ago`.
@@ -182,21 +216,29 @@ fn relative(sentence: &Sentence, at: usize, now: DateTime<Utc>) -> Option<(Momen
     let the = usize::from(sentence.is(at, &["the"]));
     let here = at + the;
     let beginning = sentence.is(here, &["beginning", "start"]) && sentence.is(here + 1, &["of"]);
-    let from = here + 2 * usize::from(beginning) + usize::from(beginning && sentence.is(here + 2, &["the", "this"]) && !sentence.is(here + 2, &["this"]));
+    let from = here
+        + 2 * usize::from(beginning)
+        + usize::from(beginning && sentence.is(here + 2, &["the", "this"]) && !sentence.is(here + 2, &["this"]));
     let (which, unit_at) = match sentence.word(from) {
         "this" | "current" => (0, from + 1),
         "last" | "previous" => (1, from + 1),
         _ if beginning => (0, from),
         _ => return None,
     };
-    if beginning && let Some((Moment::Range(first, _), used)) = spoken(sentence, from, now).or_else(|| written(sentence, from)) {
+    if beginning
+        && let Some((Moment::Range(first, _), used)) = spoken(sentence, from, now).or_else(|| written(sentence, from))
+    {
         return Some((Moment::Day(first), from - at + used));
     }
     let unit = schedule::unit(sentence.word(unit_at)).filter(|_| sentence.word(unit_at).len() > 2)?;
     let (first, next) = match unit {
-        Unit::Day => (today.checked_sub_days(Days::new(which))?, today.checked_sub_days(Days::new(which))?.checked_add_days(Days::new(1))?),
+        Unit::Day => (
+            today.checked_sub_days(Days::new(which))?,
+            today.checked_sub_days(Days::new(which))?.checked_add_days(Days::new(1))?,
+        ),
         Unit::Week => {
-            let monday = today.checked_sub_days(Days::new(u64::from(today.weekday().num_days_from_monday()) + 7 * which))?;
+            let monday =
+                today.checked_sub_days(Days::new(u64::from(today.weekday().num_days_from_monday()) + 7 * which))?;
             (monday, monday.checked_add_days(Days::new(7))?)
         }
         Unit::Month => {
@@ -204,7 +246,8 @@ fn relative(sentence: &Sentence, at: usize, now: DateTime<Utc>) -> Option<(Momen
             (first, first.checked_add_months(Months::new(1))?)
         }
         Unit::Quarter => {
-            let first = NaiveDate::from_ymd_opt(today.year(), today.month0() / 3 * 3 + 1, 1)?.checked_sub_months(Months::new(u32::try_from(which).ok()? * 3))?;
+            let first = NaiveDate::from_ymd_opt(today.year(), today.month0() / 3 * 3 + 1, 1)?
+                .checked_sub_months(Months::new(u32::try_from(which).ok()? * 3))?;
             (first, first.checked_add_months(Months::new(3))?)
         }
         Unit::Year => {

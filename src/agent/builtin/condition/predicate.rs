@@ -1,7 +1,7 @@
 //! Predicates and how they are joined.
 
 use super::Reader;
-use super::expression::{Expression, literal};
+use super::expression::{Comparison, Expression, literal};
 use super::moment::{self, Moment};
 use crate::agent::builtin::knowledge::{Column, ColumnKind};
 use crate::agent::builtin::lexicon::{self, Class};
@@ -10,21 +10,6 @@ use crate::agent::builtin::token::Kind;
 
 /// An expression, the token after it, and what was assumed for it.
 pub(super) type Parsed = Option<(Expression, usize, Vec<String>)>;
-
-/// How a value is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Comparison {
-    Is(&'static str),
-    In { negated: bool },
-    Between { negated: bool },
-    Null { negated: bool },
-    Like { negated: bool },
-    Contains { negated: bool },
-    StartsWith { negated: bool },
-    EndsWith { negated: bool },
-    /// `older than`, `newer than`: `<` or `>` before now.
-    Age(&'static str),
-}
 
 impl Reader<'_> {
     /// `a or b`, where `and` binds closer.
@@ -52,11 +37,18 @@ impl Reader<'_> {
                 break;
             }
             let mut start = to + comma + and;
-            while self.sentence.is(start, &["where", "whose", "the", "with", "also", "that", "which", "if", "when", "their", "only", "who"]) && self.columns.mention(self.sentence, start, self.free).is_none() {
+            while self.sentence.is(
+                start,
+                &["where", "whose", "the", "with", "also", "that", "which", "if", "when", "their", "only", "who"],
+            ) && self.columns.mention(self.sentence, start, self.free).is_none()
+            {
                 start += 1;
             }
             // Behind a comma alone only a clear comparison goes on.
-            let next = self.unary(start).filter(|_| and > 0 || self.columns.mention(self.sentence, start, self.free).is_some_and(|(end, _)| self.compares(end)));
+            let next = self.unary(start).filter(|_| {
+                and > 0
+                    || self.columns.mention(self.sentence, start, self.free).is_some_and(|(end, _)| self.compares(end))
+            });
             let next = next.or_else(|| (and > 0).then(|| self.same_subject(subject.as_deref(), start)).flatten());
             let Some((next, end, more)) = next else { break };
             subject = next.columns().first().cloned().or(subject);
@@ -96,7 +88,9 @@ impl Reader<'_> {
                 "non-null" | "non-empty" | "valid" => negated = Some(true),
                 "null" if here == at => negated = Some(false),
                 "have" | "has" | "had" | "having" | "with" => negated = negated.or(Some(true)),
-                "a" | "an" | "any" | "some" | "the" if negated.is_some() || matches!(word, "a" | "an") => negated = negated.or(Some(true)),
+                "a" | "an" | "any" | "some" | "the" if negated.is_some() || matches!(word, "a" | "an") => {
+                    negated = negated.or(Some(true))
+                }
                 _ => break,
             }
             here += 1;
@@ -118,7 +112,9 @@ impl Reader<'_> {
         let column = self.columns.get(named.names.first()?)?;
         let assumed = match named.how {
             How::Name => Vec::new(),
-            How::Part | How::Slip => vec![format!("`{}` in the filter is read as the column `{}`.", self.sentence.span(at, to), column.name)],
+            How::Part | How::Slip => {
+                vec![format!("`{}` in the filter is read as the column `{}`.", self.sentence.span(at, to), column.name)]
+            }
         };
         if let Some((comparison, used)) = self.comparison(to, column) {
             return self.compared(column, comparison, to + used, assumed);
@@ -130,7 +126,8 @@ impl Reader<'_> {
                 return Some((expression, end, assumed));
             }
         }
-        (column.kind == ColumnKind::Boolean).then(|| (Expression::Flag { column: column.name.clone(), negated: false }, to, assumed))
+        (column.kind == ColumnKind::Boolean)
+            .then(|| (Expression::Flag { column: column.name.clone(), negated: false }, to, assumed))
     }
 
     /// Whether something that compares stands here.
@@ -155,7 +152,13 @@ impl Reader<'_> {
             return Some((Comparison::Is(operator), 1));
         }
         let mut lead = 0;
-        let copula = sentence.is(at, &["is", "are", "was", "were", "isn't", "isnt", "aren't", "arent", "be", "being", "has", "have", "equals", "equal", "doesn't", "does", "do", "don't", "must", "should", "wasn't"]);
+        let copula = sentence.is(
+            at,
+            &[
+                "is", "are", "was", "were", "isn't", "isnt", "aren't", "arent", "be", "being", "has", "have", "equals",
+                "equal", "doesn't", "does", "do", "don't", "must", "should", "wasn't",
+            ],
+        );
         let mut negated = sentence.is(at, &["isn't", "isnt", "aren't", "arent", "doesn't", "don't", "wasn't"]);
         let equals = sentence.is(at, &["equals", "equal"]);
         if copula {
@@ -172,7 +175,10 @@ impl Reader<'_> {
             lead += 1;
         }
         if equals {
-            return Some((Comparison::Is(if negated { "<>" } else { "=" }), lead + usize::from(sentence.is(at + lead, &["to"]))));
+            return Some((
+                Comparison::Is(if negated { "<>" } else { "=" }),
+                lead + usize::from(sentence.is(at + lead, &["to"])),
+            ));
         }
         self.worded(at + lead, negated, column).map(|(comparison, used)| (comparison, lead + used)).or_else(|| {
             // `status is active`, `country not DE`
@@ -185,7 +191,10 @@ impl Reader<'_> {
         let sentence = self.sentence;
         let temporal = matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp);
         let flip = |plain: &'static str, inverse: &'static str| Comparison::Is(if negated { inverse } else { plain });
-        let than = |at: usize| usize::from(sentence.is(at, &["than"])) + 3 * usize::from(sentence.is(at + 1, &["or"]) && sentence.is(at + 2, &["equal"]));
+        let than = |at: usize| {
+            usize::from(sentence.is(at, &["than"]))
+                + 3 * usize::from(sentence.is(at + 1, &["or"]) && sentence.is(at + 2, &["equal"]))
+        };
         let or_equal = |at: usize| sentence.is(at + 1, &["or"]) && sentence.is(at + 2, &["equal", "equals"]);
         let to_after = |at: usize| usize::from(sentence.is(at, &["to"]));
         Some(match sentence.word(at) {
@@ -193,26 +202,48 @@ impl Reader<'_> {
             "set" | "present" | "filled" | "known" | "populated" => (Comparison::Null { negated: !negated }, 1),
             "exists" | "exist" => (Comparison::Null { negated: !negated }, 1),
             "equal" | "equals" => (flip("=", "<>"), 1 + to_after(at + 1)),
-            "different" | "differs" | "differ" | "other" | "anything" if sentence.is(at + 1, &["from", "than", "but"]) => (flip("<>", "="), 2),
-            "in" | "among" if sentence.text(at + 1) == "(" || !temporal && !sentence.is(at + 1, &["the"]) => (Comparison::In { negated }, 1),
-            "one" | "any" | "either" if sentence.is(at + 1, &["of"]) || sentence.is(at, &["either"]) => {
-                (Comparison::In { negated }, 1 + usize::from(sentence.is(at + 1, &["of"])) + usize::from(sentence.is(at + 2, &["the", "these", "those"])))
+            "different" | "differs" | "differ" | "other" | "anything"
+                if sentence.is(at + 1, &["from", "than", "but"]) =>
+            {
+                (flip("<>", "="), 2)
             }
+            "in" | "among" if sentence.text(at + 1) == "(" || !temporal && !sentence.is(at + 1, &["the"]) => {
+                (Comparison::In { negated }, 1)
+            }
+            "one" | "any" | "either" if sentence.is(at + 1, &["of"]) || sentence.is(at, &["either"]) => (
+                Comparison::In { negated },
+                1 + usize::from(sentence.is(at + 1, &["of"]))
+                    + usize::from(sentence.is(at + 2, &["the", "these", "those"])),
+            ),
             "between" => (Comparison::Between { negated }, 1),
             "like" | "ilike" | "matches" | "matching" => (Comparison::Like { negated }, 1),
-            "contains" | "containing" | "contain" | "includes" | "include" | "including" => (Comparison::Contains { negated }, 1),
-            "starts" | "begins" | "starting" | "beginning" | "start" | "begin" if sentence.is(at + 1, &["with", "by", "in"]) => (Comparison::StartsWith { negated }, 2),
-            "ends" | "ending" | "end" if sentence.is(at + 1, &["with", "in", "on", "by"]) => (Comparison::EndsWith { negated }, 2),
+            "contains" | "containing" | "contain" | "includes" | "include" | "including" => {
+                (Comparison::Contains { negated }, 1)
+            }
+            "starts" | "begins" | "starting" | "beginning" | "start" | "begin"
+                if sentence.is(at + 1, &["with", "by", "in"]) =>
+            {
+                (Comparison::StartsWith { negated }, 2)
+            }
+            "ends" | "ending" | "end" if sentence.is(at + 1, &["with", "in", "on", "by"]) => {
+                (Comparison::EndsWith { negated }, 2)
+            }
             "older" if sentence.is(at + 1, &["than"]) => (Comparison::Age("<"), 2),
             "newer" | "younger" if sentence.is(at + 1, &["than"]) => (Comparison::Age(">"), 2),
-            "more" | "greater" | "larger" | "bigger" | "higher" | "later" if sentence.is(at + 1, &["than"]) => {
-                (if or_equal(at + 1) { flip(">=", "<") } else { flip(">", "<=") }, 1 + than(at + 1) + usize::from(or_equal(at + 1) && sentence.is(at + 4, &["to"])))
+            "more" | "greater" | "larger" | "bigger" | "higher" | "later" if sentence.is(at + 1, &["than"]) => (
+                if or_equal(at + 1) { flip(">=", "<") } else { flip(">", "<=") },
+                1 + than(at + 1) + usize::from(or_equal(at + 1) && sentence.is(at + 4, &["to"])),
+            ),
+            "less" | "smaller" | "lower" | "fewer" | "earlier" if sentence.is(at + 1, &["than"]) => (
+                if or_equal(at + 1) { flip("<=", ">") } else { flip("<", ">=") },
+                1 + than(at + 1) + usize::from(or_equal(at + 1) && sentence.is(at + 4, &["to"])),
+            ),
+            "no" if sentence.is(at + 1, &["less", "fewer", "earlier"]) && sentence.is(at + 2, &["than"]) => {
+                (Comparison::Is(">="), 3)
             }
-            "less" | "smaller" | "lower" | "fewer" | "earlier" if sentence.is(at + 1, &["than"]) => {
-                (if or_equal(at + 1) { flip("<=", ">") } else { flip("<", ">=") }, 1 + than(at + 1) + usize::from(or_equal(at + 1) && sentence.is(at + 4, &["to"])))
+            "no" if sentence.is(at + 1, &["more", "later"]) && sentence.is(at + 2, &["than"]) => {
+                (Comparison::Is("<="), 3)
             }
-            "no" if sentence.is(at + 1, &["less", "fewer", "earlier"]) && sentence.is(at + 2, &["than"]) => (Comparison::Is(">="), 3),
-            "no" if sentence.is(at + 1, &["more", "later"]) && sentence.is(at + 2, &["than"]) => (Comparison::Is("<="), 3),
             "above" | "over" | "exceeds" | "exceeding" | "exceed" | "after" | "beyond" | "past" => (flip(">", "<="), 1),
             "below" | "under" | "beneath" | "before" => (flip("<", ">="), 1),
             "prior" if sentence.is(at + 1, &["to"]) => (flip("<", ">="), 2),
@@ -246,9 +277,12 @@ impl Reader<'_> {
                 let insensitive = self.sentence.before(at) == "ilike";
                 (Expression::Like { column: name, pattern: token.text.clone(), insensitive, negated }, at + 1)
             }
-            Comparison::Contains { negated } | Comparison::StartsWith { negated } | Comparison::EndsWith { negated } => {
+            Comparison::Contains { negated }
+            | Comparison::StartsWith { negated }
+            | Comparison::EndsWith { negated } => {
                 let skip = usize::from(self.sentence.is(at, &["the", "a", "an"]));
-                let skip = skip + usize::from(self.sentence.is(at + skip, &["word", "text", "letter", "string", "letters"]));
+                let skip =
+                    skip + usize::from(self.sentence.is(at + skip, &["word", "text", "letter", "string", "letters"]));
                 let token = self.sentence.get(at + skip)?;
                 let text = escaped(&token.text);
                 let pattern = match comparison {
@@ -264,7 +298,10 @@ impl Reader<'_> {
             }
             Comparison::Age(operator) => {
                 let (value, used) = self.value(at, column)?;
-                (Expression::Compare { column: name, operator: if operator == "<" { ">" } else { "<" }, value }, at + used)
+                (
+                    Expression::Compare { column: name, operator: if operator == "<" { ">" } else { "<" }, value },
+                    at + used,
+                )
             }
             Comparison::Is(operator) if temporal => self.at_moment(column, operator, at)?,
             Comparison::Is(operator) => return self.plain(column, operator, at, assumed),
@@ -316,10 +353,17 @@ impl Reader<'_> {
             if comma + or == 0 {
                 break;
             }
-            let again = usize::from(self.sentence.kind(to + comma + or) == Some(Kind::Operator) || self.sentence.is(to + comma + or, &["is"]));
+            let again = usize::from(
+                self.sentence.kind(to + comma + or) == Some(Kind::Operator)
+                    || self.sentence.is(to + comma + or, &["is"]),
+            );
             let here = to + comma + or + again;
             // A new comparison begins here rather than another value.
-            if self.columns.mention(self.sentence, here, self.free).is_some_and(|(end, _)| self.compares(end) || column.kind == ColumnKind::Number) {
+            if self
+                .columns
+                .mention(self.sentence, here, self.free)
+                .is_some_and(|(end, _)| self.compares(end) || column.kind == ColumnKind::Number)
+            {
                 break;
             }
             let Some((value, used)) = self.value(here, column) else { break };
@@ -356,7 +400,8 @@ impl Reader<'_> {
 
     fn between(&self, column: &Column, at: usize, negated: bool) -> Option<(Expression, usize)> {
         let name = column.name.clone();
-        let joins = |at: usize| self.sentence.is(at, &["and", "to", "&"]) || matches!(self.sentence.text(at), "-" | "–");
+        let joins =
+            |at: usize| self.sentence.is(at, &["and", "to", "&"]) || matches!(self.sentence.text(at), "-" | "–");
         if matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp) {
             let (low, used) = moment::read(self.sentence, at, self.now)?;
             let middle = at + used;
@@ -388,13 +433,17 @@ impl Reader<'_> {
         let (moment, used) = moment::read(self.sentence, at, self.now).or_else(|| self.quoted_text(at))?;
         let to = at + used;
         let literal_operator = self.sentence.kind(at.saturating_sub(1)) == Some(Kind::Operator);
-        let ago_flips = matches!(moment, Moment::Ago(_)) && self.sentence.is(at.wrapping_sub(1), &["than"]) && self.sentence.is(at.wrapping_sub(2), &["more", "less", "longer"]);
+        let ago_flips = matches!(moment, Moment::Ago(_))
+            && self.sentence.is(at.wrapping_sub(1), &["than"])
+            && self.sentence.is(at.wrapping_sub(2), &["more", "less", "longer"]);
         let operator = match (ago_flips, operator) {
             (true, ">") => "<",
             (true, "<") => ">",
             (_, operator) => operator,
         };
-        let suffix = self.sentence.is(to, &["or", "and", "onwards", "on", "onward"]) && (self.sentence.is(to, &["onwards", "onward"]) || self.sentence.is(to + 1, &["later", "after", "newer", "onwards"]));
+        let suffix = self.sentence.is(to, &["or", "and", "onwards", "on", "onward"])
+            && (self.sentence.is(to, &["onwards", "onward"])
+                || self.sentence.is(to + 1, &["later", "after", "newer", "onwards"]));
         if suffix && operator == "=" {
             let words = if self.sentence.is(to, &["onwards", "onward"]) { 1 } else { 2 };
             return Some((Expression::Compare { column: name, operator: ">=", value: edges(&moment)?.0 }, to + words));
@@ -403,24 +452,39 @@ impl Reader<'_> {
     }
 
     fn quoted_text(&self, at: usize) -> Option<(Moment, usize)> {
-        self.sentence.get(at).filter(|token| token.kind == Kind::Quoted).map(|token| (Moment::Instant(token.text.clone()), 1))
+        self.sentence
+            .get(at)
+            .filter(|token| token.kind == Kind::Quoted)
+            .map(|token| (Moment::Instant(token.text.clone()), 1))
     }
 
     /// `in the last 30 days`, `in 2025`, `on 2026-01-05`, `this year`, `yesterday`, `2 weeks ago`.
     pub(super) fn during(&self, column: &Column, at: usize) -> Option<(Expression, usize)> {
         let name = column.name.clone();
-        let lead = usize::from(self.sentence.is(at, &["in", "within", "during", "on", "from", "of", "for", "over", "at"]));
+        let lead =
+            usize::from(self.sentence.is(at, &["in", "within", "during", "on", "from", "of", "for", "over", "at"]));
         if let Some((span, used)) = moment::window(self.sentence, at + lead) {
-            return Some((Expression::Compare { column: name, operator: ">=", value: ago(column, &span) }, at + lead + used));
+            return Some((
+                Expression::Compare { column: name, operator: ">=", value: ago(column, &span) },
+                at + lead + used,
+            ));
         }
         let (moment, used) = moment::read(self.sentence, at + lead, self.now)?;
-        let onwards = self.sentence.is(at + lead + used, &["onwards", "onward"]) || (self.sentence.is(at + lead + used, &["on", "and"]) && self.sentence.is(at + lead + used + 1, &["later", "after", "onwards"]));
+        let onwards = self.sentence.is(at + lead + used, &["onwards", "onward"])
+            || (self.sentence.is(at + lead + used, &["on", "and"])
+                && self.sentence.is(at + lead + used + 1, &["later", "after", "onwards"]));
         if onwards {
             let words = if self.sentence.is(at + lead + used, &["onwards", "onward"]) { 1 } else { 2 };
-            return Some((Expression::Compare { column: name, operator: ">=", value: edges(&moment)?.0 }, at + lead + used + words));
+            return Some((
+                Expression::Compare { column: name, operator: ">=", value: edges(&moment)?.0 },
+                at + lead + used + words,
+            ));
         }
         // `from January to March 2026`
-        if self.sentence.is(at, &["from"]) && self.sentence.is(at + lead + used, &["to", "until", "till", "through"]) && let Some((end, more)) = moment::read(self.sentence, at + lead + used + 1, self.now) {
+        if self.sentence.is(at, &["from"])
+            && self.sentence.is(at + lead + used, &["to", "until", "till", "through"])
+            && let Some((end, more)) = moment::read(self.sentence, at + lead + used + 1, self.now)
+        {
             let first = Expression::Compare { column: name, operator: ">=", value: edges(&moment)?.0 };
             return Some((Expression::and(vec![first, on(column, "<=", &end, false)?]), at + lead + used + 1 + more));
         }
@@ -454,7 +518,15 @@ fn in_values(column: String, mut values: Vec<String>, negated: bool) -> Expressi
 
 /// So long before the run begins, as the column counts time.
 pub(super) fn ago(column: &Column, span: &str) -> String {
-    let base = if column.kind == ColumnKind::Date && !span.contains("hour") && !span.contains("minute") && !span.contains("second") { "current_date" } else { "now()" };
+    let base = if column.kind == ColumnKind::Date
+        && !span.contains("hour")
+        && !span.contains("minute")
+        && !span.contains("second")
+    {
+        "current_date"
+    } else {
+        "now()"
+    };
     if span.is_empty() { base.to_owned() } else { format!("{base} - interval '{span}'") }
 }
 
@@ -463,7 +535,11 @@ fn day(day: chrono::NaiveDate) -> String {
 }
 
 fn days_ago(days: u64) -> String {
-    if days == 0 { "current_date".to_owned() } else { format!("current_date - interval '{days} day{}'", if days == 1 { "" } else { "s" }) }
+    if days == 0 {
+        "current_date".to_owned()
+    } else {
+        format!("current_date - interval '{days} day{}'", if days == 1 { "" } else { "s" })
+    }
 }
 
 /// The first instant of a moment, and the first one after it.
@@ -472,7 +548,9 @@ fn edges(moment: &Moment) -> Option<(String, Option<String>)> {
         Moment::Day(date) => (day(*date), date.succ_opt().map(day)),
         Moment::Instant(text) => (literal(text), None),
         Moment::Range(first, next) => (day(*first), Some(day(*next))),
-        Moment::Ago(span) => (if span.is_empty() { "now()".to_owned() } else { format!("now() - interval '{span}'") }, None),
+        Moment::Ago(span) => {
+            (if span.is_empty() { "now()".to_owned() } else { format!("now() - interval '{span}'") }, None)
+        }
         Moment::DaysAgo(days) => (days_ago(*days), days.checked_sub(1).map(days_ago)),
         Moment::Open(..) => return None,
     })
@@ -480,7 +558,8 @@ fn edges(moment: &Moment) -> Option<(String, Option<String>)> {
 
 /// The comparison of a column with a moment; words mean whole days, operators what they say.
 pub(super) fn on(column: &Column, operator: &'static str, moment: &Moment, exactly: bool) -> Option<Expression> {
-    let compare = |operator: &'static str, value: String| Expression::Compare { column: column.name.clone(), operator, value };
+    let compare =
+        |operator: &'static str, value: String| Expression::Compare { column: column.name.clone(), operator, value };
     if let Moment::Ago(span) = moment {
         return Some(compare(operator, ago(column, span)));
     }

@@ -27,7 +27,10 @@ impl Reader<'_> {
 
     /// `1,000`, `100k`, `1.5 million`, `€100`, `100 euros`.
     pub(super) fn number(&self, at: usize) -> Option<(String, usize)> {
-        let currency = usize::from(matches!(self.sentence.text(at), "$" | "€" | "£" | "¥") || self.sentence.is(at, &["usd", "eur", "chf", "gbp"]));
+        let currency = usize::from(
+            matches!(self.sentence.text(at), "$" | "€" | "£" | "¥")
+                || self.sentence.is(at, &["usd", "eur", "chf", "gbp"]),
+        );
         let (number, mut used) = amount(self.sentence, at + currency)?;
         let mut scale = 1.0;
         match self.sentence.word(at + currency + used) {
@@ -38,7 +41,14 @@ impl Reader<'_> {
             _ => {}
         }
         used += currency + usize::from(scale > 1.0);
-        if self.sentence.is(at + used, &["usd", "eur", "euro", "euros", "dollars", "dollar", "bucks", "chf", "francs", "pounds", "gbp", "percent", "cents", "units", "pieces", "points", "items"]) || matches!(self.sentence.text(at + used), "%" | "$" | "€" | "£") {
+        if self.sentence.is(
+            at + used,
+            &[
+                "usd", "eur", "euro", "euros", "dollars", "dollar", "bucks", "chf", "francs", "pounds", "gbp",
+                "percent", "cents", "units", "pieces", "points", "items",
+            ],
+        ) || matches!(self.sentence.text(at + used), "%" | "$" | "€" | "£")
+        {
             used += 1;
         }
         let value = number * scale;
@@ -66,10 +76,18 @@ impl Reader<'_> {
             return None;
         }
         let capital = |at: usize| {
-            self.sentence.get(at).is_some_and(|token| token.kind == Kind::Word && token.text.starts_with(char::is_uppercase)) && (self.free)(at) && !self.grammar(at)
+            self.sentence
+                .get(at)
+                .is_some_and(|token| token.kind == Kind::Word && token.text.starts_with(char::is_uppercase))
+                && (self.free)(at)
+                && !self.grammar(at)
         };
         let mut to = at + 1;
-        while capital(at) && capital(to) && self.columns.mention(self.sentence, to, self.free).is_none() && !lexicon::is(self.sentence, to, Class::Transfer) {
+        while capital(at)
+            && capital(to)
+            && self.columns.mention(self.sentence, to, self.free).is_none()
+            && !lexicon::is(self.sentence, to, Class::Transfer)
+        {
             to += 1;
         }
         Some((literal(self.sentence.span(at, to)), to - at))
@@ -82,6 +100,34 @@ impl Reader<'_> {
             || lexicon::word_is(word, Class::To)
             || lexicon::word_is(word, Class::And)
             || lexicon::word_is(word, Class::Determiner)
-            || matches!(word, "or" | "not" | "in" | "is" | "are" | "where" | "with" | "than" | "only" | "every" | "it" | "them" | "be" | "by" | "on" | "at" | "for" | "of" | "please" | "that" | "which" | "set" | "null" | "either" | "between" | "column" | "columns")
+            || matches!(
+                word,
+                "or" | "not"
+                    | "in"
+                    | "is"
+                    | "are"
+                    | "where"
+                    | "with"
+                    | "than"
+                    | "only"
+                    | "every"
+                    | "it"
+                    | "them"
+                    | "be"
+                    | "by"
+                    | "on"
+                    | "at"
+                    | "for"
+                    | "of"
+                    | "please"
+                    | "that"
+                    | "which"
+                    | "set"
+                    | "null"
+                    | "either"
+                    | "between"
+                    | "column"
+                    | "columns"
+            )
     }
 }

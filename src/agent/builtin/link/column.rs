@@ -60,9 +60,16 @@ impl Columns {
     fn qualified(&self, name: &str) -> Option<Named> {
         let (stream, column) = name.rsplit_once('.')?;
         let of = fold(stream);
-        let schema = self.schemas.iter().find(|schema| fold(&schema.stream) == of || schema.stream.rsplit('.').next().is_some_and(|last| same_but_number(&fold(last), &of)))?;
+        let schema = self.schemas.iter().find(|schema| {
+            fold(&schema.stream) == of
+                || schema.stream.rsplit('.').next().is_some_and(|last| same_but_number(&fold(last), &of))
+        })?;
         let written = fold(column);
-        schema.columns.iter().find(|column| fold(&column.name) == written).map(|column| Named { names: vec![column.name.clone()], how: How::Name })
+        schema
+            .columns
+            .iter()
+            .find(|column| fold(&column.name) == written)
+            .map(|column| Named { names: vec![column.name.clone()], how: How::Name })
     }
 
     /// The one column that holds these words in its name, or that the words are short for.
@@ -86,19 +93,27 @@ impl Columns {
     }
 
     fn collect(&self, how: How, fits: impl Fn(&Column) -> bool) -> Option<Named> {
-        let names: BTreeSet<String> = self.all().filter(|column| fits(column)).map(|column| column.name.clone()).collect();
+        let names: BTreeSet<String> =
+            self.all().filter(|column| fits(column)).map(|column| column.name.clone()).collect();
         (!names.is_empty()).then(|| Named { names: names.into_iter().collect(), how })
     }
 
     /// The longest span from here on that names a column exactly.
-    pub(crate) fn mention(&self, sentence: &Sentence, at: usize, free: &dyn Fn(usize) -> bool) -> Option<(usize, Named)> {
+    pub(crate) fn mention(
+        &self,
+        sentence: &Sentence,
+        at: usize,
+        free: &dyn Fn(usize) -> bool,
+    ) -> Option<(usize, Named)> {
         for length in (1..=5).rev() {
             let to = at + length;
             let fits = |here: usize| {
                 free(here)
                     && match sentence.kind(here) {
                         Some(Kind::Word | Kind::Number) => true,
-                        Some(Kind::Quoted) => here == at && sentence.get(here).is_some_and(|token| token.quote != Some('\'')),
+                        Some(Kind::Quoted) => {
+                            here == at && sentence.get(here).is_some_and(|token| token.quote != Some('\''))
+                        }
                         Some(Kind::Mark) => sentence.text(here) == "-" && here > at,
                         _ => false,
                     }
@@ -114,13 +129,19 @@ impl Columns {
     }
 
     /// The same, also by a part of the name or with a slip; for places where nothing but a column can stand.
-    pub(crate) fn loose_mention(&self, sentence: &Sentence, at: usize, free: &dyn Fn(usize) -> bool) -> Option<(usize, Named)> {
+    pub(crate) fn loose_mention(
+        &self,
+        sentence: &Sentence,
+        at: usize,
+        free: &dyn Fn(usize) -> bool,
+    ) -> Option<(usize, Named)> {
         if let Some(found) = self.mention(sentence, at, free) {
             return Some(found);
         }
         for length in (1..=3).rev() {
             let to = at + length;
-            let fits = |here: usize| free(here) && matches!(sentence.kind(here), Some(Kind::Word)) && !breaks(sentence, here);
+            let fits =
+                |here: usize| free(here) && matches!(sentence.kind(here), Some(Kind::Word)) && !breaks(sentence, here);
             if to > sentence.len() || !(at..to).all(fits) {
                 continue;
             }
@@ -136,5 +157,7 @@ impl Columns {
 /// Words that no column's name is read from in parts.
 fn breaks(sentence: &Sentence, at: usize) -> bool {
     let word = sentence.word(at);
-    lexicon::word_is(word, lexicon::Class::Filler) || lexicon::word_is(word, lexicon::Class::Table) || lexicon::word_is(word, lexicon::Class::Column)
+    lexicon::word_is(word, lexicon::Class::Filler)
+        || lexicon::word_is(word, lexicon::Class::Table)
+        || lexicon::word_is(word, lexicon::Class::Column)
 }

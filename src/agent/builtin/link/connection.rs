@@ -60,18 +60,25 @@ impl Directory {
     fn named(&self, sentence: &Sentence, at: usize, free: &dyn Fn(usize) -> bool) -> Option<Mention> {
         for length in (1..=6).rev() {
             let to = at + length;
-            if to > sentence.len() || !(at..to).all(|at| free(at) && (sentence.kind(at) != Some(Kind::Mark) || sentence.text(at) == "-")) {
+            if to > sentence.len()
+                || !(at..to).all(|at| free(at) && (sentence.kind(at) != Some(Kind::Mark) || sentence.text(at) == "-"))
+            {
                 continue;
             }
             let folded = sentence.folded(at, to);
             if folded.len() < 2 {
                 continue;
             }
-            let names: Vec<String> =
-                self.entries.iter().filter(|entry| entry.name == folded || entry.label == folded).map(|entry| entry.connection.name.clone()).collect();
+            let names: Vec<String> = self
+                .entries
+                .iter()
+                .filter(|entry| entry.name == folded || entry.label == folded)
+                .map(|entry| entry.connection.name.clone())
+                .collect();
             if !names.is_empty() {
                 // A connection that is called by an everyday word (`files`, `lake`) is meant only where a place is meant.
-                let strong = length > 1 || !lexicon::is_known(sentence.word(at)) || sentence.kind(at) == Some(Kind::Quoted);
+                let strong =
+                    length > 1 || !lexicon::is_known(sentence.word(at)) || sentence.kind(at) == Some(Kind::Quoted);
                 return Some(Mention { from: at, to: trailing(sentence, to, free), names, how: How::Name, strong });
             }
         }
@@ -85,7 +92,8 @@ impl Directory {
         while here < sentence.len() && free(here) && here < at + 7 {
             let (found, length, connector) = self.word(sentence, here, free);
             if found.is_empty() {
-                let noun = here > at && (lexicon::is(sentence, here, Class::Connection) || sentence.is(here, &["the", "our", "my"]));
+                let noun = here > at
+                    && (lexicon::is(sentence, here, Class::Connection) || sentence.is(here, &["the", "our", "my"]));
                 if !noun || sentence.is(here, &["the", "our", "my"]) && count == 0 {
                     break;
                 }
@@ -93,7 +101,10 @@ impl Directory {
                 continue;
             }
             let narrowed: Vec<&Entry> = match &meant {
-                Some(meant) => found.into_iter().filter(|entry| meant.iter().any(|other| other.connection.name == entry.connection.name)).collect(),
+                Some(meant) => found
+                    .into_iter()
+                    .filter(|entry| meant.iter().any(|other| other.connection.name == entry.connection.name))
+                    .collect(),
                 None => found,
             };
             if narrowed.is_empty() {
@@ -116,7 +127,11 @@ impl Directory {
     fn word(&self, sentence: &Sentence, at: usize, free: &dyn Fn(usize) -> bool) -> (Vec<&Entry>, usize, bool) {
         for length in (1..=4).rev() {
             let to = at + length;
-            if to > sentence.len() || !(at..to).all(|at| free(at) && sentence.kind(at) != Some(Kind::Mark) && sentence.kind(at) != Some(Kind::Operator)) {
+            if to > sentence.len()
+                || !(at..to).all(|at| {
+                    free(at) && sentence.kind(at) != Some(Kind::Mark) && sentence.kind(at) != Some(Kind::Operator)
+                })
+            {
                 continue;
             }
             let folded = sentence.folded(at, to);
@@ -129,7 +144,10 @@ impl Directory {
             return (Vec::new(), 0, false);
         }
         let word = fold(sentence.text(at));
-        if word.len() < 2 || lexicon::word_is(sentence.word(at), Class::Determiner) || lexicon::word_is(sentence.word(at), Class::Generic) {
+        if word.len() < 2
+            || lexicon::word_is(sentence.word(at), Class::Determiner)
+            || lexicon::word_is(sentence.word(at), Class::Generic)
+        {
             return (Vec::new(), 0, false);
         }
         let literal: Vec<&Entry> = self.entries.iter().filter(|entry| entry.words.contains(&word)).collect();
@@ -137,7 +155,11 @@ impl Directory {
             return (literal, 1, false);
         }
         let expanded = lexicon::systems().abbreviations.get(&word);
-        let loose = self.entries.iter().filter(|entry| entry.loose.contains(&word) || expanded.is_some_and(|word| entry.words.contains(word))).collect();
+        let loose = self
+            .entries
+            .iter()
+            .filter(|entry| entry.loose.contains(&word) || expanded.is_some_and(|word| entry.words.contains(word)))
+            .collect();
         (loose, 1, false)
     }
 
@@ -149,7 +171,9 @@ impl Directory {
         }
         let mut best: Option<(usize, Vec<String>)> = None;
         for entry in &self.entries {
-            let spelled = std::iter::once(&entry.name).chain(&entry.nicknames).chain(entry.words.iter().filter(|word| word.len() >= 5));
+            let spelled = std::iter::once(&entry.name)
+                .chain(&entry.nicknames)
+                .chain(entry.words.iter().filter(|word| word.len() >= 5));
             let Some(distance) = spelled.filter_map(|meant| slips(&word, meant)).min() else { continue };
             match &mut best {
                 Some((least, names)) if *least == distance => names.push(entry.connection.name.clone()),
@@ -164,18 +188,26 @@ impl Directory {
     pub(crate) fn foreign_system(&self, sentence: &Sentence, at: usize) -> Option<(String, usize)> {
         for length in (1..=4).rev() {
             let to = at + length;
-            if to > sentence.len() || (at..to).any(|at| sentence.kind(at) != Some(Kind::Word) && sentence.kind(at) != Some(Kind::Number) && sentence.text(at) != "/") {
+            if to > sentence.len()
+                || (at..to).any(|at| {
+                    sentence.kind(at) != Some(Kind::Word)
+                        && sentence.kind(at) != Some(Kind::Number)
+                        && sentence.text(at) != "/"
+                })
+            {
                 continue;
             }
             let folded = sentence.folded(at, to);
             if folded.len() < 2 {
                 continue;
             }
-            let found = lexicon::systems().nicknames.iter().find(|(id, words)| {
-                fold(id) == folded || words.iter().any(|word| fold(word) == folded)
-            });
+            let found = lexicon::systems()
+                .nicknames
+                .iter()
+                .find(|(id, words)| fold(id) == folded || words.iter().any(|word| fold(word) == folded));
             if let Some((id, _)) = found {
-                return (!self.entries.iter().any(|entry| connector_id(&entry.connection.connector) == *id)).then(|| (id.clone(), length));
+                return (!self.entries.iter().any(|entry| connector_id(&entry.connection.connector) == *id))
+                    .then(|| (id.clone(), length));
             }
         }
         None
@@ -184,7 +216,25 @@ impl Directory {
 
 /// `the postgres database`, `snowflake account`: the noun belongs to the name.
 fn trailing(sentence: &Sentence, mut to: usize, free: &dyn Fn(usize) -> bool) -> usize {
-    while free(to) && sentence.is(to, &["database", "databse", "db", "warehouse", "connection", "server", "instance", "cluster", "account", "system", "bucket", "lake"]) {
+    while free(to)
+        && sentence.is(
+            to,
+            &[
+                "database",
+                "databse",
+                "db",
+                "warehouse",
+                "connection",
+                "server",
+                "instance",
+                "cluster",
+                "account",
+                "system",
+                "bucket",
+                "lake",
+            ],
+        )
+    {
         to += 1;
     }
     to
@@ -197,20 +247,44 @@ fn connector_id(connector: &str) -> String {
 fn entry(connection: &Connection) -> Entry {
     let systems = lexicon::systems();
     let id = connector_id(&connection.connector);
-    let mut nicknames: BTreeSet<String> = systems.nicknames.get(&id).into_iter().flatten().map(|word| fold(word)).collect();
+    let mut nicknames: BTreeSet<String> =
+        systems.nicknames.get(&id).into_iter().flatten().map(|word| fold(word)).collect();
     nicknames.insert(fold(&id));
     nicknames.insert(fold(&connection.connector));
     let label = connection.label.clone().unwrap_or_default();
     let words: BTreeSet<String> = parts(&connection.name)
         .into_iter()
         .chain(parts(&label))
-        .filter(|word| word.len() >= 2 && !lexicon::word_is(word, Class::Generic) && !lexicon::word_is(word, Class::Determiner))
-        .filter(|word| !matches!(word.as_str(), "db" | "database" | "connection" | "server" | "in" | "for" | "and" | "to" | "from" | "source" | "destination"))
+        .filter(|word| {
+            word.len() >= 2 && !lexicon::word_is(word, Class::Generic) && !lexicon::word_is(word, Class::Determiner)
+        })
+        .filter(|word| {
+            !matches!(
+                word.as_str(),
+                "db" | "database"
+                    | "connection"
+                    | "server"
+                    | "in"
+                    | "for"
+                    | "and"
+                    | "to"
+                    | "from"
+                    | "source"
+                    | "destination"
+            )
+        })
         .collect();
-    let kind = if connection.kind.is_empty() { systems.kind_of.get(&id).cloned().unwrap_or_default() } else { connection.kind.clone() };
-    let mut loose: BTreeSet<String> = words.iter().filter_map(|word| systems.abbreviations.get(word)).cloned().collect();
+    let kind = if connection.kind.is_empty() {
+        systems.kind_of.get(&id).cloned().unwrap_or_default()
+    } else {
+        connection.kind.clone()
+    };
+    let mut loose: BTreeSet<String> =
+        words.iter().filter_map(|word| systems.abbreviations.get(word)).cloned().collect();
     loose.extend(systems.kinds.get(&kind).into_iter().flatten().map(|word| fold(word)));
-    loose.extend(systems.kind_of.get(&id).and_then(|kind| systems.kinds.get(kind)).into_iter().flatten().map(|word| fold(word)));
+    loose.extend(
+        systems.kind_of.get(&id).and_then(|kind| systems.kinds.get(kind)).into_iter().flatten().map(|word| fold(word)),
+    );
     Entry { name: fold(&connection.name), label: fold(&label), words, loose, nicknames, connection: connection.clone() }
 }
 
@@ -239,7 +313,10 @@ mod tests {
 
     fn found(text: &str) -> Vec<String> {
         let sentence = Sentence::new(text);
-        (0..sentence.len()).find_map(|at| directory().mention(&sentence, at, &|_| true)).map(|mention| mention.names).unwrap_or_default()
+        (0..sentence.len())
+            .find_map(|at| directory().mention(&sentence, at, &|_| true))
+            .map(|mention| mention.names)
+            .unwrap_or_default()
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::agent::builtin::lexicon;
 use crate::agent::builtin::token::{Kind, Sentence};
 
 /// Prefixes and endings that modellers put on tables and people leave out.
-const AFFIXES: &[&str] = &["tbl", "t", "dim", "fct", "fact", "stg", "src", "vw", "v", "raw", "dbo", "tab", "table", "ods", "ref", "lkp"];
+const AFFIXES: &[&str] =
+    &["tbl", "t", "dim", "fct", "fact", "stg", "src", "vw", "v", "raw", "dbo", "tab", "table", "ods", "ref", "lkp"];
 
 /// The streams of the connections that may be the source.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +44,8 @@ pub(crate) struct Found {
 impl Streams {
     pub(crate) fn add(&mut self, connection: &str, streams: &[Stream]) {
         for stream in streams {
-            let known = self.entries.iter().any(|entry| entry.connection == connection && entry.stream.stream == stream.stream);
+            let known =
+                self.entries.iter().any(|entry| entry.connection == connection && entry.stream.stream == stream.stream);
             if !known {
                 self.entries.push(entry(connection, stream));
             }
@@ -70,13 +72,26 @@ impl Streams {
         }
         let qualified = name.contains('.');
         // As plans spell it, to the letter: two streams that differ in case alone are still two.
-        self.collect(|entry| entry.stream.stream == name || format!("{}.{}", entry.connection, entry.stream.stream) == name)
-            .or_else(|| self.collect(|entry| entry.whole == written || fold(&entry.connection) + &entry.whole == written))
-            .or_else(|| self.collect(|entry| entry.stream.name == name))
-            .or_else(|| self.collect(|entry| entry.name == written || (qualified && fold(&entry.connection) + &entry.name == written)))
-            .or_else(|| self.collect(|entry| same_but_number(&entry.name, &written) || (qualified && same_but_number(&entry.whole, &written))))
-            .or_else(|| self.file(name))
-            .or_else(|| self.collect(|entry| entry.stem != entry.name && same_but_number(&entry.stem, &written)).map(|found| Found { how: How::Part, ..found }))
+        self.collect(|entry| {
+            entry.stream.stream == name || format!("{}.{}", entry.connection, entry.stream.stream) == name
+        })
+        .or_else(|| self.collect(|entry| entry.whole == written || fold(&entry.connection) + &entry.whole == written))
+        .or_else(|| self.collect(|entry| entry.stream.name == name))
+        .or_else(|| {
+            self.collect(|entry| {
+                entry.name == written || (qualified && fold(&entry.connection) + &entry.name == written)
+            })
+        })
+        .or_else(|| {
+            self.collect(|entry| {
+                same_but_number(&entry.name, &written) || (qualified && same_but_number(&entry.whole, &written))
+            })
+        })
+        .or_else(|| self.file(name))
+        .or_else(|| {
+            self.collect(|entry| entry.stem != entry.name && same_but_number(&entry.stem, &written))
+                .map(|found| Found { how: How::Part, ..found })
+        })
     }
 
     /// `orders` for `orders.csv`, `exports/orders.parquet`.
@@ -94,7 +109,12 @@ impl Streams {
         let last = name.rsplit('.').next().unwrap_or(name);
         let written = fold(last);
         let whole = fold(name);
-        let distance = |entry: &Entry| [slips(&written, &entry.name), slips(&written, &entry.stem), slips(&whole, &entry.whole)].into_iter().flatten().min();
+        let distance = |entry: &Entry| {
+            [slips(&written, &entry.name), slips(&written, &entry.stem), slips(&whole, &entry.whole)]
+                .into_iter()
+                .flatten()
+                .min()
+        };
         let least = self.entries.iter().filter_map(&distance).min()?;
         // Within the margin of one slip, the name may mean either.
         let near = self.entries.iter().filter(|entry| distance(entry).is_some_and(|distance| distance <= least));
@@ -107,7 +127,8 @@ impl Streams {
         if words.is_empty() || words.iter().all(|word| word.len() < 3) {
             return None;
         }
-        self.collect(|entry| words.iter().all(|word| entry.parts.iter().any(|part| same_but_number(part, word)))).map(|found| Found { how: How::Part, ..found })
+        self.collect(|entry| words.iter().all(|word| entry.parts.iter().any(|part| same_but_number(part, word))))
+            .map(|found| Found { how: How::Part, ..found })
     }
 
     /// The likest names, for suggestions.
@@ -126,7 +147,9 @@ impl Streams {
     /// Streams that a pattern with `*` or `%` matches, by whole or last name.
     pub(crate) fn matching(&self, pattern: &str) -> Vec<Candidate> {
         let pattern = pattern.to_lowercase().replace('%', "*");
-        let fits = |entry: &&Entry| glob(&pattern, &entry.stream.stream.to_lowercase()) || glob(&pattern, &entry.stream.name.to_lowercase());
+        let fits = |entry: &&Entry| {
+            glob(&pattern, &entry.stream.stream.to_lowercase()) || glob(&pattern, &entry.stream.name.to_lowercase())
+        };
         self.entries.iter().filter(fits).map(candidate).collect()
     }
 
@@ -136,7 +159,12 @@ impl Streams {
     }
 
     /// The longest span from here on that names a stream.
-    pub(crate) fn mention(&self, sentence: &Sentence, at: usize, free: &dyn Fn(usize) -> bool) -> Option<(usize, Found)> {
+    pub(crate) fn mention(
+        &self,
+        sentence: &Sentence,
+        at: usize,
+        free: &dyn Fn(usize) -> bool,
+    ) -> Option<(usize, Found)> {
         for length in (1..=6).rev() {
             let to = at + length;
             if to > sentence.len() || !(at..to).all(|here| free(here) && joins(sentence, here, at)) {
@@ -148,7 +176,8 @@ impl Streams {
             let name = sentence.name(at, to);
             let Some(found) = self.named(&name) else { continue };
             // A lone word that is part of the language of requests names a stream only where one is expected.
-            let everyday = length == 1 && sentence.get(at).is_some_and(|token| token.kind == Kind::Word && lexicon::is_known(&token.word));
+            let everyday = length == 1
+                && sentence.get(at).is_some_and(|token| token.kind == Kind::Word && lexicon::is_known(&token.word));
             if !everyday || expected(sentence, at) {
                 return Some((to, found));
             }
@@ -162,14 +191,25 @@ fn expected(sentence: &Sentence, at: usize) -> bool {
     use lexicon::{Class, is, word_is};
     let noun_after = is(sentence, at + 1, Class::Table);
     let mut before = at;
-    while let Some(previous) = before.checked_sub(1).filter(|previous| sentence.is(*previous, &["the", "my", "our", "a", "this", "that", "your", "all", "entire", "whole"])) {
+    while let Some(previous) = before.checked_sub(1).filter(|previous| {
+        sentence.is(*previous, &["the", "my", "our", "a", "this", "that", "your", "all", "entire", "whole"])
+    }) {
         before = previous;
     }
     let lead = before.checked_sub(1).map_or("", |at| sentence.word(at));
     let noun_before = word_is(lead, Class::Table);
     let verb_before = word_is(lead, Class::Transfer);
-    let ends = at + 1 >= sentence.len() || is(sentence, at + 1, Class::From) || is(sentence, at + 1, Class::To) || sentence.is(at + 1, &["in", "and"]) || matches!(sentence.text(at + 1), "," | ".");
-    noun_after || noun_before || (verb_before && ends) || sentence.get(at).is_some_and(|token| token.text.chars().any(char::is_uppercase) && !token.text.chars().next().is_some_and(char::is_uppercase))
+    let ends = at + 1 >= sentence.len()
+        || is(sentence, at + 1, Class::From)
+        || is(sentence, at + 1, Class::To)
+        || sentence.is(at + 1, &["in", "and"])
+        || matches!(sentence.text(at + 1), "," | ".");
+    noun_after
+        || noun_before
+        || (verb_before && ends)
+        || sentence.get(at).is_some_and(|token| {
+            token.text.chars().any(char::is_uppercase) && !token.text.chars().next().is_some_and(char::is_uppercase)
+        })
 }
 
 /// Whether a token may stand inside a name that begins at `first`: words do; `/` and `-` do where nothing stands around them.
@@ -177,7 +217,12 @@ fn joins(sentence: &Sentence, at: usize, first: usize) -> bool {
     match sentence.kind(at) {
         Some(Kind::Word | Kind::Number) => true,
         Some(Kind::Quoted) => at == first,
-        Some(Kind::Mark) => matches!(sentence.text(at), "/" | "-" | ".") && at > first && sentence.get(at).is_some_and(|token| token.glued) && sentence.get(at + 1).is_some_and(|token| token.glued),
+        Some(Kind::Mark) => {
+            matches!(sentence.text(at), "/" | "-" | ".")
+                && at > first
+                && sentence.get(at).is_some_and(|token| token.glued)
+                && sentence.get(at + 1).is_some_and(|token| token.glued)
+        }
         _ => false,
     }
 }
@@ -192,7 +237,9 @@ fn entry(connection: &str, stream: &Stream) -> Entry {
     while words.len() > 1 && words.first().is_some_and(|word| AFFIXES.contains(&word.as_str())) {
         words.remove(0);
     }
-    while words.len() > 1 && words.last().is_some_and(|word| matches!(word.as_str(), "tbl" | "table" | "v1" | "v2" | "v3" | "t" | "tab")) {
+    while words.len() > 1
+        && words.last().is_some_and(|word| matches!(word.as_str(), "tbl" | "table" | "v1" | "v2" | "v3" | "t" | "tab"))
+    {
         words.pop();
     }
     Entry {
@@ -224,16 +271,31 @@ mod tests {
 
     fn streams() -> Streams {
         let mut streams = Streams::default();
-        let all: Vec<Stream> = ["public.customers", "public.orders", "public.order_items", "public.dim_store", "public.Order Notes", "archive.orders"]
-            .iter()
-            .map(|stream| Stream { stream: (*stream).to_owned(), name: stream.split('.').nth(1).unwrap().to_owned(), readable: true, ..Stream::default() })
-            .collect();
+        let all: Vec<Stream> = [
+            "public.customers",
+            "public.orders",
+            "public.order_items",
+            "public.dim_store",
+            "public.Order Notes",
+            "archive.orders",
+        ]
+        .iter()
+        .map(|stream| Stream {
+            stream: (*stream).to_owned(),
+            name: stream.split('.').nth(1).unwrap().to_owned(),
+            readable: true,
+            ..Stream::default()
+        })
+        .collect();
         streams.add("pg", &all);
         streams
     }
 
     fn named(name: &str) -> Vec<String> {
-        streams().named(name).map(|found| found.candidates.into_iter().map(|candidate| candidate.stream).collect()).unwrap_or_default()
+        streams()
+            .named(name)
+            .map(|found| found.candidates.into_iter().map(|candidate| candidate.stream).collect())
+            .unwrap_or_default()
     }
 
     #[test]

@@ -123,7 +123,12 @@ impl Reading {
 
     /// Whether anything was said about what moves or between what.
     pub(super) fn has_objects(&self) -> bool {
-        self.source.is_some() || self.destination.is_some() || self.namespace.is_some() || !self.mentions.is_empty() || self.wildcard.is_some() || !self.unknown.is_empty()
+        self.source.is_some()
+            || self.destination.is_some()
+            || self.namespace.is_some()
+            || !self.mentions.is_empty()
+            || self.wildcard.is_some()
+            || !self.unknown.is_empty()
     }
 }
 
@@ -133,7 +138,11 @@ pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &
     reading.uses = vec![Use::Free; reading.sentence.len()];
     region::shade(&mut reading);
     reading.transfer = (0..reading.sentence.len()).any(|at| lexicon::is(&reading.sentence, at, Class::Transfer));
-    reading.instead = reading.sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "instead" | "rather" | "swap" | "switch"));
+    reading.instead = reading
+        .sentence
+        .tokens
+        .iter()
+        .any(|token| matches!(token.word.as_str(), "instead" | "rather" | "swap" | "switch"));
     place::read_strong(&mut reading, directory, before);
     let streams = gather(&reading, know, directory, before)?;
     object::link(&mut reading, &streams, before);
@@ -164,7 +173,8 @@ fn split_names(mut sentence: Sentence, directory: &Directory) -> Sentence {
             continue;
         };
         let alone = Sentence::new(first);
-        let named = directory.mention(&alone, 0, &|_| true).is_some_and(|mention| mention.to == alone.len() && mention.strong);
+        let named =
+            directory.mention(&alone, 0, &|_| true).is_some_and(|mention| mention.to == alone.len() && mention.strong);
         if !named || rest.is_empty() {
             tokens.push(token);
             continue;
@@ -216,9 +226,14 @@ fn sources(reading: &Reading, directory: &Directory, before: &Before) -> Vec<Str
     if !before.source.is_empty() {
         return before.source.iter().filter(|name| readable(name)).cloned().collect();
     }
-    let taken: Vec<&String> = reading.destination.iter().flat_map(|place| &place.names).chain(&before.destination).collect();
+    let taken: Vec<&String> =
+        reading.destination.iter().flat_map(|place| &place.names).chain(&before.destination).collect();
     let only = (taken.len() == 1).then(|| taken.first().copied()).flatten();
-    directory.connections().filter(|connection| connection.source && Some(&connection.name) != only).map(|connection| connection.name.clone()).collect()
+    directory
+        .connections()
+        .filter(|connection| connection.source && Some(&connection.name) != only)
+        .map(|connection| connection.name.clone())
+        .collect()
 }
 
 /// Words and neighbouring words of the utterance that are nobody's language but the data's.
@@ -247,17 +262,25 @@ fn content_words(reading: &Reading) -> Vec<String> {
 }
 
 /// What the possible destinations hold, where it matters.
-fn destinations(reading: &Reading, know: &Knowledge, directory: &Directory, before: &Before) -> Known<Vec<(String, Listing)>> {
+fn destinations(
+    reading: &Reading,
+    know: &Knowledge,
+    directory: &Directory,
+    before: &Before,
+) -> Known<Vec<(String, Listing)>> {
     let named: Vec<String> = match &reading.destination {
         Some(place) => place.names.clone(),
         None if !before.destination.is_empty() => before.destination.clone(),
         // A namespace alone may say which destination is meant.
-        None if namespace::may_be_alone(reading) => {
-            directory.connections().filter(|connection| connection.destination).map(|connection| connection.name.clone()).collect()
-        }
+        None if namespace::may_be_alone(reading) => directory
+            .connections()
+            .filter(|connection| connection.destination)
+            .map(|connection| connection.name.clone())
+            .collect(),
         None => Vec::new(),
     };
-    let named: Vec<String> = named.into_iter().filter(|name| directory.get(name).is_some_and(|connection| connection.destination)).collect();
+    let named: Vec<String> =
+        named.into_iter().filter(|name| directory.get(name).is_some_and(|connection| connection.destination)).collect();
     let listings = all(named.iter().map(|name| know.listing(name)))?;
     Ok(named.into_iter().zip(listings).collect())
 }

@@ -23,13 +23,26 @@ pub(super) fn may_be_alone(reading: &Reading) -> bool {
 
 /// `schema X`, `X dataset`, `under X`.
 fn beside_noun(sentence: &Sentence, at: usize) -> bool {
-    let called = usize::from(sentence.is(at.wrapping_sub(1), &["called", "named", "name", "=", ":"]) || matches!(sentence.text(at.wrapping_sub(1)), ":" | "="));
-    let noun = |at: usize| lexicon::is(sentence, at, Class::Namespace) && !sentence.is(at, &["database", "db", "databse"]);
-    noun(at + 1) || at.checked_sub(1 + called).is_some_and(|before| lexicon::word_is(sentence.word(before), Class::Namespace) || sentence.is(before, &["under"]))
+    let called = usize::from(
+        sentence.is(at.wrapping_sub(1), &["called", "named", "name", "=", ":"])
+            || matches!(sentence.text(at.wrapping_sub(1)), ":" | "="),
+    );
+    let noun =
+        |at: usize| lexicon::is(sentence, at, Class::Namespace) && !sentence.is(at, &["database", "db", "databse"]);
+    noun(at + 1)
+        || at.checked_sub(1 + called).is_some_and(|before| {
+            lexicon::word_is(sentence.word(before), Class::Namespace) || sentence.is(before, &["under"])
+        })
 }
 
 /// Finds the namespaces that exist.
-pub(super) fn read(reading: &mut Reading, directory: &Directory, listings: &[(String, Listing)], streams: &Streams, before: &Before) {
+pub(super) fn read(
+    reading: &mut Reading,
+    directory: &Directory,
+    listings: &[(String, Listing)],
+    streams: &Streams,
+    before: &Before,
+) {
     let sentence = reading.sentence.clone();
     let asked = before.focus.as_deref() == Some("destination.namespace");
     for at in 0..sentence.len() {
@@ -41,7 +54,11 @@ pub(super) fn read(reading: &mut Reading, directory: &Directory, listings: &[(St
             continue;
         }
         let place = lead(&sentence, at);
-        let fits = asked || beside_noun(&sentence, at) || matches!(place, Lead::Destination) || (place == Lead::Beside && sentence_in(&sentence, at)) || after_connection(reading, at);
+        let fits = asked
+            || beside_noun(&sentence, at)
+            || matches!(place, Lead::Destination)
+            || (place == Lead::Beside && sentence_in(&sentence, at))
+            || after_connection(reading, at);
         if !fits {
             continue;
         }
@@ -66,7 +83,12 @@ fn imply_destination(reading: &mut Reading, directory: &Directory) {
     if reading.destination.is_none()
         && let Some(namespace) = reading.namespace.as_ref().filter(|namespace| !namespace.of.is_empty())
     {
-        let names: Vec<String> = namespace.of.iter().filter(|name| directory.get(name).is_some_and(|connection| connection.destination)).cloned().collect();
+        let names: Vec<String> = namespace
+            .of
+            .iter()
+            .filter(|name| directory.get(name).is_some_and(|connection| connection.destination))
+            .cloned()
+            .collect();
         reading.destination = Some(Place { words: namespace.name.clone(), names, how: How::Part, system: None });
     }
 }
@@ -79,18 +101,27 @@ fn sentence_in(sentence: &Sentence, at: usize) -> bool {
 /// Right behind the destination's name, maybe with a noun or a mark between.
 fn after_connection(reading: &Reading, at: usize) -> bool {
     let sentence = &reading.sentence;
-    (at.saturating_sub(4)..at).rev().find(|here| !between(sentence, *here)).is_some_and(|here| reading.is(here, Use::Connection))
+    (at.saturating_sub(4)..at)
+        .rev()
+        .find(|here| !between(sentence, *here))
+        .is_some_and(|here| reading.is(here, Use::Connection))
 }
 
 fn between(sentence: &Sentence, at: usize) -> bool {
-    matches!(sentence.text(at), "." | "/" | ":" | "," | "(" | "'" | "s" | "-") || lexicon::word_is(sentence.word(at), Class::Namespace) || sentence.is(at, &["the", "in", "under", "s", "our", "my", "called", "named"])
+    matches!(sentence.text(at), "." | "/" | ":" | "," | "(" | "'" | "s" | "-")
+        || lexicon::word_is(sentence.word(at), Class::Namespace)
+        || sentence.is(at, &["the", "in", "under", "s", "our", "my", "called", "named"])
 }
 
 fn exact(reading: &Reading, listings: &[(String, Listing)], at: usize) -> Option<(usize, String, Vec<String>)> {
     let sentence = &reading.sentence;
     for length in (1..=3).rev() {
         let to = at + length;
-        if to > sentence.len() || !(at..to).all(|here| reading.free(here) && matches!(sentence.kind(here), Some(Kind::Word | Kind::Quoted | Kind::Number))) {
+        if to > sentence.len()
+            || !(at..to).all(|here| {
+                reading.free(here) && matches!(sentence.kind(here), Some(Kind::Word | Kind::Quoted | Kind::Number))
+            })
+        {
             continue;
         }
         if let Some((name, of)) = among(listings, &sentence.name(at, to)) {
@@ -103,8 +134,11 @@ fn exact(reading: &Reading, listings: &[(String, Listing)], at: usize) -> Option
 /// The namespace of this name, and the connections that have it.
 fn among(listings: &[(String, Listing)], written: &str) -> Option<(String, Vec<String>)> {
     let folded = fold(written);
-    let spelled: Vec<(&String, &String)> =
-        listings.iter().flat_map(|(connection, listing)| listing.namespaces.iter().map(move |name| (connection, name))).filter(|(_, name)| fold(name) == folded).collect();
+    let spelled: Vec<(&String, &String)> = listings
+        .iter()
+        .flat_map(|(connection, listing)| listing.namespaces.iter().map(move |name| (connection, name)))
+        .filter(|(_, name)| fold(name) == folded)
+        .collect();
     let (_, first) = spelled.iter().find(|(_, name)| *name == written).or_else(|| spelled.first())?;
     Some(((*first).clone(), spelled.iter().map(|(connection, _)| (*connection).clone()).collect()))
 }
@@ -127,14 +161,24 @@ fn source_namespace(reading: &mut Reading, streams: &Streams, at: usize) {
         .iter()
         .flat_map(|place| place.names.iter())
         .flat_map(|name| streams.of(name))
-        .chain(reading.mentions.iter().flat_map(|mention| &mention.candidates).filter_map(|found| streams.get(&found.connection, &found.stream)))
+        .chain(
+            reading
+                .mentions
+                .iter()
+                .flat_map(|mention| &mention.candidates)
+                .filter_map(|found| streams.get(&found.connection, &found.stream)),
+        )
         .filter_map(|stream| stream.namespace.clone())
         .filter(|namespace| fold(namespace) == written)
         .collect();
     let Some(name) = names.first() else { return };
     let place = lead(&sentence, at);
-    let noun = beside_noun(&sentence, at) || sentence.is(at + 1, &["database", "db"]) || sentence.is(at.wrapping_sub(1), &["database", "db"]);
-    let from = place == Lead::Source || (noun && place != Lead::Destination && !after_destination(reading, at)) || after_source(reading, at);
+    let noun = beside_noun(&sentence, at)
+        || sentence.is(at + 1, &["database", "db"])
+        || sentence.is(at.wrapping_sub(1), &["database", "db"]);
+    let from = place == Lead::Source
+        || (noun && place != Lead::Destination && !after_destination(reading, at))
+        || after_source(reading, at);
     if from && (noun || after_source(reading, at) || place == Lead::Source) {
         reading.source_namespace = Some(name.clone());
         reading.mark(at, at + 1, Use::Namespace);
@@ -144,7 +188,10 @@ fn source_namespace(reading: &mut Reading, streams: &Streams, at: usize) {
 
 fn nearest_place(reading: &Reading, at: usize) -> Option<Lead> {
     let sentence = &reading.sentence;
-    (0..at).rev().find(|here| is_to(sentence, *here) || sentence.is(*here, &["from", "form"])).map(|here| if is_to(sentence, here) { Lead::Destination } else { Lead::Source })
+    (0..at)
+        .rev()
+        .find(|here| is_to(sentence, *here) || sentence.is(*here, &["from", "form"]))
+        .map(|here| if is_to(sentence, here) { Lead::Destination } else { Lead::Source })
 }
 
 fn after_destination(reading: &Reading, at: usize) -> bool {
@@ -163,7 +210,10 @@ fn slip(reading: &mut Reading, listings: &[(String, Listing)], asked: bool) {
     }
     for at in 0..sentence.len() {
         let written = fold(sentence.text(at));
-        let due = asked || beside_noun(&sentence, at) || (after_connection(reading, at) && !after_source(reading, at)) || (lead(&sentence, at) == Lead::Destination && reading.destination.is_some());
+        let due = asked
+            || beside_noun(&sentence, at)
+            || (after_connection(reading, at) && !after_source(reading, at))
+            || (lead(&sentence, at) == Lead::Destination && reading.destination.is_some());
         if !reading.free(at) || !due || written.len() < 4 || lexicon::is_known(sentence.word(at)) {
             continue;
         }
@@ -176,7 +226,8 @@ fn slip(reading: &mut Reading, listings: &[(String, Listing)], asked: bool) {
         names.dedup();
         if let [name] = names.as_slice() {
             let of = near.iter().map(|(connection, _)| (*connection).clone()).collect();
-            reading.namespace = Some(Namespace { name: (*name).clone(), slip_of: Some(sentence.text(at).to_owned()), of });
+            reading.namespace =
+                Some(Namespace { name: (*name).clone(), slip_of: Some(sentence.text(at).to_owned()), of });
             reading.mark(at, at + 1, Use::Namespace);
             return;
         }
@@ -191,15 +242,22 @@ pub(super) fn read_unknown(reading: &mut Reading, directory: &Directory, before:
     let sentence = reading.sentence.clone();
     let asked = before.focus.as_deref() == Some("destination.namespace");
     for at in 0..sentence.len() {
-        let named = sentence.kind(at) == Some(Kind::Quoted) || (sentence.kind(at) == Some(Kind::Word) && !lexicon::is_known(sentence.word(at)));
+        let named = sentence.kind(at) == Some(Kind::Quoted)
+            || (sentence.kind(at) == Some(Kind::Word) && !lexicon::is_known(sentence.word(at)));
         if !reading.free(at) || !named || directory.foreign_system(&sentence, at).is_some() {
             continue;
         }
-        let table = lexicon::is(&sentence, at + 1, Class::Table) || at.checked_sub(1).is_some_and(|before| lexicon::word_is(sentence.word(before), Class::Table));
-        let renaming = (region::clause_start(&sentence, at)..at).any(|here| lexicon::is(&sentence, here, Class::Rename) || sentence.is(here, &["cast", "convert"]));
+        let table = lexicon::is(&sentence, at + 1, Class::Table)
+            || at.checked_sub(1).is_some_and(|before| lexicon::word_is(sentence.word(before), Class::Table));
+        let renaming = (region::clause_start(&sentence, at)..at)
+            .any(|here| lexicon::is(&sentence, here, Class::Rename) || sentence.is(here, &["cast", "convert"]));
         let noun = beside_noun(&sentence, at) && !after_source(reading, at) && lead(&sentence, at) != Lead::Source;
-        let behind = after_connection(reading, at) && !after_source(reading, at) && nearest_place(reading, at) == Some(Lead::Destination);
-        let to = lead(&sentence, at) == Lead::Destination && (reading.destination.is_some() || before.begun && !before.destination.is_empty()) && identifier(sentence.text(at));
+        let behind = after_connection(reading, at)
+            && !after_source(reading, at)
+            && nearest_place(reading, at) == Some(Lead::Destination);
+        let to = lead(&sentence, at) == Lead::Destination
+            && (reading.destination.is_some() || before.begun && !before.destination.is_empty())
+            && identifier(sentence.text(at));
         if !table && (noun || asked || (!renaming && (behind || to))) {
             let text = sentence.text(at).to_owned();
             let (name, table) = match text.split_once('.') {

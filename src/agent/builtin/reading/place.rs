@@ -2,9 +2,9 @@
 
 use super::{Before, Place, Reading, Use, region};
 use crate::agent::builtin::lexicon::{self, Class};
+use crate::agent::builtin::link::How;
 use crate::agent::builtin::link::connection::{Directory, Mention};
 use crate::agent::builtin::link::stream::Streams;
-use crate::agent::builtin::link::How;
 use crate::agent::builtin::token::{Kind, Sentence};
 
 /// What the words before a name make of it.
@@ -28,24 +28,56 @@ pub(crate) fn lead(sentence: &Sentence, from: usize) -> Lead {
         if let Some(lead) = role_noun(sentence, before) {
             return lead;
         }
-        if sentence.is(before, &["of", "than"]) && sentence.is(before.wrapping_sub(1), &["instead", "place", "rather", "other"]) {
+        if sentence.is(before, &["of", "than"])
+            && sentence.is(before.wrapping_sub(1), &["instead", "place", "rather", "other"])
+        {
             return Lead::Instead;
         }
         if word == "not" && sentence.text(before.wrapping_sub(1)) == "," {
             return Lead::Instead;
         }
-        if sentence.is(before, &["from", "form", "frm", "fromm"]) || (word == "of" && sentence.is(before.wrapping_sub(1), &["out", "off"])) || word == "off" {
+        if sentence.is(before, &["from", "form", "frm", "fromm"])
+            || (word == "of" && sentence.is(before.wrapping_sub(1), &["out", "off"]))
+            || word == "off"
+        {
             return Lead::Source;
         }
         if is_to(sentence, before) {
-            return if sentence.is(before.wrapping_sub(1), &["connect", "connected", "connecting", "connection", "belong", "belongs", "access"]) { Lead::Beside } else { Lead::Destination };
+            return if sentence.is(
+                before.wrapping_sub(1),
+                &["connect", "connected", "connecting", "connection", "belong", "belongs", "access"],
+            ) {
+                Lead::Beside
+            } else {
+                Lead::Destination
+            };
         }
         if lexicon::word_is(word, Class::WeakTo) {
             return Lead::Beside;
         }
         let skip = lexicon::word_is(word, Class::Determiner)
             || lexicon::word_is(word, Class::Connection)
-            || matches!(word, "new" | "old" | "existing" | "main" | "local" | "called" | "named" | "own" | "good" | "brand" | "same" | "other" | "company" | "cloud" | "shiny" | "big" | "first" | "second")
+            || matches!(
+                word,
+                "new"
+                    | "old"
+                    | "existing"
+                    | "main"
+                    | "local"
+                    | "called"
+                    | "named"
+                    | "own"
+                    | "good"
+                    | "brand"
+                    | "same"
+                    | "other"
+                    | "company"
+                    | "cloud"
+                    | "shiny"
+                    | "big"
+                    | "first"
+                    | "second"
+            )
             || matches!(sentence.text(before), "'" | "(" | "\"");
         if !skip {
             return Lead::None;
@@ -77,7 +109,9 @@ fn role_noun(sentence: &Sentence, at: usize) -> Option<Lead> {
 }
 
 pub(super) fn is_to(sentence: &Sentence, at: usize) -> bool {
-    lexicon::word_is(sentence.word(at), Class::To) || (sentence.kind(at) == Some(Kind::Operator) && matches!(sentence.text(at), "->" | "→" | "=>" | "-->" | "==>" | ">>" | "⇒" | "➜"))
+    lexicon::word_is(sentence.word(at), Class::To)
+        || (sentence.kind(at) == Some(Kind::Operator)
+            && matches!(sentence.text(at), "->" | "→" | "=>" | "-->" | "==>" | ">>" | "⇒" | "➜"))
 }
 
 #[derive(Clone, Debug)]
@@ -88,7 +122,9 @@ struct Spotted {
 
 /// Connections named by name, label or connector.
 pub(super) fn read_strong(reading: &mut Reading, directory: &Directory, before: &Before) {
-    let spotted = spot(reading, directory, &|mention, lead| mention.strong || matches!(lead, Lead::Source | Lead::Destination) && mention.how == How::Name);
+    let spotted = spot(reading, directory, &|mention, lead| {
+        mention.strong || matches!(lead, Lead::Source | Lead::Destination) && mention.how == How::Name
+    });
     assign(reading, directory, before, spotted);
 }
 
@@ -126,7 +162,8 @@ fn spot(reading: &mut Reading, directory: &Directory, accept: &dyn Fn(&Mention, 
         at = mention.to;
         // `postgres (shop_pg)`, `analytics_bq, our BigQuery`: the same place said twice.
         let repeated = spotted.last_mut().filter(|last| last.lead == lead || lead == Lead::None).and_then(|last| {
-            let both: Vec<String> = last.mention.names.iter().filter(|name| mention.names.contains(name)).cloned().collect();
+            let both: Vec<String> =
+                last.mention.names.iter().filter(|name| mention.names.contains(name)).cloned().collect();
             (!both.is_empty() && mention.from <= last.mention.to + 2).then(|| {
                 last.mention.names = both;
                 last.mention.to = mention.to;
@@ -146,10 +183,14 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
     let mut open: Vec<Spotted> = Vec::new();
     for (index, spot) in spotted.iter().enumerate() {
         let next = spot.mention.to;
-        let as_source = sentence.is(next, &["as", "is", "being"]) && (next..next + 3).any(|at| sentence.is(at, &["source", "origin"]));
-        let as_destination = sentence.is(next, &["as", "is", "being"]) && (next..next + 3).any(|at| sentence.is(at, &["destination", "target", "sink"]));
+        let as_source = sentence.is(next, &["as", "is", "being"])
+            && (next..next + 3).any(|at| sentence.is(at, &["source", "origin"]));
+        let as_destination = sentence.is(next, &["as", "is", "being"])
+            && (next..next + 3).any(|at| sentence.is(at, &["destination", "target", "sink"]));
         // `postgres to bigquery`, `mysql -> snowflake`
-        let before_arrow = matches!(spot.lead, Lead::None) && is_to(&sentence, next) && spotted.get(index + 1).is_some_and(|other| other.mention.from <= next + 4);
+        let before_arrow = matches!(spot.lead, Lead::None)
+            && is_to(&sentence, next)
+            && spotted.get(index + 1).is_some_and(|other| other.mention.from <= next + 4);
         match spot.lead {
             Lead::Instead => reading.replaced.extend(spot.mention.names.iter().cloned()),
             Lead::Source => put_source(reading, directory, spot),
@@ -166,7 +207,13 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
         }
     }
     for spot in open {
-        let can = |source: bool| spot.mention.names.iter().filter_map(|name| directory.get(name)).any(|connection| if source { connection.source } else { connection.destination });
+        let can = |source: bool| {
+            spot.mention
+                .names
+                .iter()
+                .filter_map(|name| directory.get(name))
+                .any(|connection| if source { connection.source } else { connection.destination })
+        };
         let focus = before.focus.as_deref();
         let has_source = reading.source.is_some();
         let has_destination = reading.destination.is_some();
@@ -179,7 +226,8 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
         } else if has_destination != has_source {
             has_destination
         } else if !reading.replaced.is_empty() || (before.begun && !before.source.is_empty()) {
-            reading.replaced.iter().any(|name| before.source.contains(name)) && !reading.replaced.iter().any(|name| before.destination.contains(name))
+            reading.replaced.iter().any(|name| before.source.contains(name))
+                && !reading.replaced.iter().any(|name| before.destination.contains(name))
         } else {
             // `keep orders in sync with duckdb`, `put orders in duckdb`; `copy duckdb …` is read from.
             spot.lead != Lead::Beside
@@ -217,16 +265,33 @@ fn narrowed(before: Option<Place>, place: Place) -> Place {
 pub(super) fn read_unknown(reading: &mut Reading, directory: &Directory, before: &Before, streams: &Streams) {
     let sentence = reading.sentence.clone();
     for at in 0..sentence.len() {
-        let Some(token) = sentence.get(at).filter(|token| reading.free(at) && matches!(token.kind, Kind::Word | Kind::Quoted)) else { continue };
+        let Some(token) =
+            sentence.get(at).filter(|token| reading.free(at) && matches!(token.kind, Kind::Word | Kind::Quoted))
+        else {
+            continue;
+        };
         let lead = lead(&sentence, at);
-        let foreign = directory.foreign_system(&sentence, at).filter(|(_, length)| (at..at + length).all(|at| reading.free(at)));
+        let foreign =
+            directory.foreign_system(&sentence, at).filter(|(_, length)| (at..at + length).all(|at| reading.free(at)));
         let place_noun = sentence.is(at + 1, &["database", "warehouse", "server", "instance", "connection", "cluster"]);
-        let bare_system = foreign.is_some() && lead == Lead::None && token.word.len() >= 4 && !lexicon::is_known(&token.word) && reading.transfer;
-        let focus = before.focus.as_deref().is_some_and(|focus| focus.ends_with(".connection")) && !before.picked.is_empty() && sentence.len() <= 4;
-        let leads = matches!(lead, Lead::Source | Lead::Destination) || (lead == Lead::Beside && foreign.is_some()) || bare_system || place_noun || focus;
-        let renaming = (region::clause_start(&sentence, at)..at)
-            .any(|here| lexicon::is(&sentence, here, Class::Rename) || sentence.is(here, &["cast", "convert", "change", "turn", "set", "map"]))
-            && !(region::clause_start(&sentence, at)..at).any(|here| sentence.is(here, &["source", "destination", "target"]));
+        let bare_system = foreign.is_some()
+            && lead == Lead::None
+            && token.word.len() >= 4
+            && !lexicon::is_known(&token.word)
+            && reading.transfer;
+        let focus = before.focus.as_deref().is_some_and(|focus| focus.ends_with(".connection"))
+            && !before.picked.is_empty()
+            && sentence.len() <= 4;
+        let leads = matches!(lead, Lead::Source | Lead::Destination)
+            || (lead == Lead::Beside && foreign.is_some())
+            || bare_system
+            || place_noun
+            || focus;
+        let renaming = (region::clause_start(&sentence, at)..at).any(|here| {
+            lexicon::is(&sentence, here, Class::Rename)
+                || sentence.is(here, &["cast", "convert", "change", "turn", "set", "map"])
+        }) && !(region::clause_start(&sentence, at)..at)
+            .any(|here| sentence.is(here, &["source", "destination", "target"]));
         if !leads || (lexicon::is_known(&token.word) && foreign.is_none()) || renaming || token.quote == Some('\'') {
             continue;
         }
@@ -275,6 +340,10 @@ pub(super) fn run_end(reading: &Reading, at: usize) -> usize {
 /// A value or a moment after `from`, rather than a place.
 fn stream_like(reading: &Reading, streams: &Streams, at: usize, to: usize) -> bool {
     let sentence = &reading.sentence;
-    let month = lexicon::values().months.contains_key(sentence.word(at)) || lexicon::values().weekdays.contains_key(sentence.word(at));
-    month || lexicon::is(sentence, to, Class::Table) || lexicon::is(sentence, to, Class::Column) || streams.named(sentence.span(at, to)).is_some()
+    let month = lexicon::values().months.contains_key(sentence.word(at))
+        || lexicon::values().weekdays.contains_key(sentence.word(at));
+    month
+        || lexicon::is(sentence, to, Class::Table)
+        || lexicon::is(sentence, to, Class::Column)
+        || streams.named(sentence.span(at, to)).is_some()
 }

@@ -21,7 +21,8 @@ pub(super) fn shade(reading: &mut Reading) {
 }
 
 fn opens(sentence: &Sentence, at: usize) -> bool {
-    sentence.is(at, &["where", "whose", "having", "wher", "filter", "filtered"]) || (sentence.is(at, &["for", "in"]) && sentence.is(at + 1, &["which"]))
+    sentence.is(at, &["where", "whose", "having", "wher", "filter", "filtered"])
+        || (sentence.is(at, &["for", "in"]) && sentence.is(at + 1, &["which"]))
 }
 
 fn closes(sentence: &Sentence, at: usize) -> bool {
@@ -29,24 +30,36 @@ fn closes(sentence: &Sentence, at: usize) -> bool {
         return true;
     }
     let place = lexicon::is(sentence, at, Class::From) || lexicon::is(sentence, at, Class::To);
-    let span = sentence.kind(at + 1) == Some(Kind::Number) || sentence.kind(at.saturating_sub(1)) == Some(Kind::Number) || sentence.is(at, &["within", "off"]);
-    let verb = lexicon::is(sentence, at, Class::Transfer) && sentence.kind(at.saturating_sub(1)) != Some(Kind::Operator) && !sentence.is(at.saturating_sub(1), &["is", "not", "and", "or", "was", "the"]);
-    let schedule = sentence.is(at, &["every", "hourly", "daily", "nightly", "weekly", "monthly", "incrementally", "incremental"]);
+    let span = sentence.kind(at + 1) == Some(Kind::Number)
+        || sentence.kind(at.saturating_sub(1)) == Some(Kind::Number)
+        || sentence.is(at, &["within", "off"]);
+    let verb = lexicon::is(sentence, at, Class::Transfer)
+        && sentence.kind(at.saturating_sub(1)) != Some(Kind::Operator)
+        && !sentence.is(at.saturating_sub(1), &["is", "not", "and", "or", "was", "the"]);
+    let schedule =
+        sentence.is(at, &["every", "hourly", "daily", "nightly", "weekly", "monthly", "incrementally", "incremental"]);
     (place && !span) || verb || schedule
 }
 
 /// A token beside a comparison: `provider = stripe`, `provider is stripe`.
 fn compared(sentence: &Sentence, at: usize) -> bool {
-    let operator = |at: usize| sentence.kind(at) == Some(Kind::Operator) && matches!(sentence.text(at), "=" | "==" | "!=" | "<>" | "<" | ">" | "<=" | ">=" | "≥" | "≤" | "≠");
+    let operator = |at: usize| {
+        sentence.kind(at) == Some(Kind::Operator)
+            && matches!(sentence.text(at), "=" | "==" | "!=" | "<>" | "<" | ">" | "<=" | ">=" | "≥" | "≤" | "≠")
+    };
     if operator(at) || operator(at + 1) {
         return !sentence.is(at, &["source", "destination", "target", "schedule", "cron"]);
     }
     let Some(before) = at.checked_sub(1) else { return false };
-    let role = |at: usize| sentence.is(at, &["source", "destination", "target", "sink", "it", "that", "one", "warehouse", "database", "which"]);
+    let role = |at: usize| {
+        sentence
+            .is(at, &["source", "destination", "target", "sink", "it", "that", "one", "warehouse", "database", "which"])
+    };
     if operator(before) {
         return !before.checked_sub(1).is_some_and(role);
     }
-    let copula = sentence.is(before, &["is", "are", "equals", "equal", "contains", "like", "was"]) || (sentence.is(before, &["not"]) && before.checked_sub(1).is_some_and(|at| sentence.is(at, &["is", "are"])));
+    let copula = sentence.is(before, &["is", "are", "equals", "equal", "contains", "like", "was"])
+        || (sentence.is(before, &["not"]) && before.checked_sub(1).is_some_and(|at| sentence.is(at, &["is", "are"])));
     copula && !before.checked_sub(1).is_some_and(role) && !sentence.is(at, &["in", "from", "the", "to", "on", "a"])
 }
 
@@ -55,14 +68,25 @@ pub(crate) fn clause_start(sentence: &Sentence, at: usize) -> usize {
     (0..at)
         .rev()
         .find(|here| {
-            matches!(sentence.text(*here), "." | ";" | "," | "!" | "?" | ":") && sentence.kind(*here) == Some(Kind::Mark)
+            matches!(sentence.text(*here), "." | ";" | "," | "!" | "?" | ":")
+                && sentence.kind(*here) == Some(Kind::Mark)
                 || (sentence.is(*here, &["and", "then", "but"]) && is_verb(sentence, here + 1))
         })
         .map_or(0, |here| here + 1)
 }
 
 fn is_verb(sentence: &Sentence, at: usize) -> bool {
-    [Class::Transfer, Class::Hash, Class::Mask, Class::Redact, Class::Partial, Class::Nullify, Class::Rename, Class::Cast, Class::Except]
-        .iter()
-        .any(|class| lexicon::is(sentence, at, *class))
+    [
+        Class::Transfer,
+        Class::Hash,
+        Class::Mask,
+        Class::Redact,
+        Class::Partial,
+        Class::Nullify,
+        Class::Rename,
+        Class::Cast,
+        Class::Except,
+    ]
+    .iter()
+    .any(|class| lexicon::is(sentence, at, *class))
 }

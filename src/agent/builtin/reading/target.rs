@@ -28,7 +28,8 @@ type Found = (usize, usize, String, Option<usize>);
 
 fn name(sentence: &Sentence, at: usize) -> Option<String> {
     let token = sentence.get(at)?;
-    let plain = token.kind == Kind::Word && token.text.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '.' | '-' | '$'));
+    let plain = token.kind == Kind::Word
+        && token.text.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '.' | '-' | '$'));
     (plain || token.kind == Kind::Quoted).then(|| token.text.clone())
 }
 
@@ -40,7 +41,9 @@ fn mention_before(reading: &Reading, sentence: &Sentence, at: usize) -> Option<u
         if reading.is(here, Use::Stream) {
             return reading.mentions.iter().position(|mention| mention.from <= here && here <= mention.to);
         }
-        if !sentence.is(here, &["it", "table", "the", "stream", "be", "should", "is", "target"]) && sentence.text(here) != ")" {
+        if !sentence.is(here, &["it", "table", "the", "stream", "be", "should", "is", "target"])
+            && sentence.text(here) != ")"
+        {
             return None;
         }
     }
@@ -60,38 +63,56 @@ fn in_table(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> 
             return None;
         }
         here += 1;
-    } else if sentence.is(at, &["target", "name"]) && sentence.is(at + 1, &["the"]) && sentence.is(at + 2, &["target", "table"]) {
+    } else if sentence.is(at, &["target", "name"])
+        && sentence.is(at + 1, &["the"])
+        && sentence.is(at + 2, &["target", "table"])
+    {
         here += 3;
     } else if sentence.is(at, &["target", "destination"]) {
         here += 1;
         here += usize::from(sentence.is(here, &["table"]));
         here += usize::from(sentence.is(here, &["name"]));
-        if here == at + 1 && !matches!(sentence.text(here), ":" | "=") && !sentence.is(here, &["called", "named", "is", "should"]) {
+        if here == at + 1
+            && !matches!(sentence.text(here), ":" | "=")
+            && !sentence.is(here, &["called", "named", "is", "should"])
+        {
             return None;
         }
     } else {
         return None;
     }
-    while sentence.is(here, &["called", "named", "name", "is", "be", "should", "to", "with", "of"]) || matches!(sentence.text(here), ":" | "=") {
+    while sentence.is(here, &["called", "named", "name", "is", "be", "should", "to", "with", "of"])
+        || matches!(sentence.text(here), ":" | "=")
+    {
         here += 1;
     }
-    let name = name(sentence, here).filter(|_| reading.uses.get(here).is_some_and(|used| matches!(used, Use::Free | Use::Stream)))?;
-    let known = lexicon::is_known(sentence.word(here)) && sentence.kind(here) == Some(Kind::Word) && !sentence.is(here.wrapping_sub(1), &["called", "named", "name"]);
+    let name = name(sentence, here)
+        .filter(|_| reading.uses.get(here).is_some_and(|used| matches!(used, Use::Free | Use::Stream)))?;
+    let known = lexicon::is_known(sentence.word(here))
+        && sentence.kind(here) == Some(Kind::Word)
+        && !sentence.is(here.wrapping_sub(1), &["called", "named", "name"]);
     (!known).then(|| (at, here + 1, name, mention_before(reading, sentence, at)))
 }
 
 /// `orders as fact_orders`, `rename orders to fact_orders`, `call it clients`, `named clients`.
 fn renamed(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
     let mention = mention_before(reading, sentence, at);
-    let verb_before = (at.saturating_sub(5)..at).any(|here| sentence.is(here, &["rename", "renamed", "call", "name", "change", "land", "store", "save", "write"]));
-    let pronoun = at.checked_sub(1).is_some_and(|before| sentence.is(before, &["it", "them", "table", "target"])) && verb_before;
+    let verb_before = (at.saturating_sub(5)..at).any(|here| {
+        sentence.is(here, &["rename", "renamed", "call", "name", "change", "land", "store", "save", "write"])
+    });
+    let pronoun =
+        at.checked_sub(1).is_some_and(|before| sentence.is(before, &["it", "them", "table", "target"])) && verb_before;
     if mention.is_none() && !pronoun {
         return None;
     }
     let mut here = at;
     if sentence.is(at, &["as", "called", "named"]) || matches!(sentence.text(at), "->" | "→" | "=>") {
         here += 1;
-    } else if sentence.is(at, &["to", "into"]) && verb_before && mention.is_some() && (at.saturating_sub(5)..at).any(|here| sentence.is(here, &["rename", "renamed", "call", "change"])) {
+    } else if sentence.is(at, &["to", "into"])
+        && verb_before
+        && mention.is_some()
+        && (at.saturating_sub(5)..at).any(|here| sentence.is(here, &["rename", "renamed", "call", "change"]))
+    {
         here += 1;
     } else if !(pronoun || verb_before && mention.is_some()) || sentence.is(at, &["to", "into", "in", "from"]) {
         return None;
@@ -100,7 +121,13 @@ fn renamed(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
         here += 1;
     }
     let spelled = name(sentence, here)?;
-    let usable = reading.uses.get(here).is_some_and(|used| matches!(used, Use::Free | Use::Stream)) && (!lexicon::is_known(sentence.word(here)) || sentence.kind(here) == Some(Kind::Quoted) || spelled.contains('_'));
+    let usable = reading.uses.get(here).is_some_and(|used| matches!(used, Use::Free | Use::Stream))
+        && (!lexicon::is_known(sentence.word(here))
+            || sentence.kind(here) == Some(Kind::Quoted)
+            || spelled.contains('_'));
     // A list after `->` or `as` is a place, and a name before a column list is none of ours.
-    (usable && here > at).then(|| (at, here + 1, spelled, mention)).or_else(|| (usable && pronoun && here == at && verb_before).then(|| (at, here + 1, name(sentence, here).unwrap_or_default(), mention)))
+    (usable && here > at).then(|| (at, here + 1, spelled, mention)).or_else(|| {
+        (usable && pronoun && here == at && verb_before)
+            .then(|| (at, here + 1, name(sentence, here).unwrap_or_default(), mention))
+    })
 }

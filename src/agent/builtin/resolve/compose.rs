@@ -6,7 +6,10 @@ use super::{Found, Going, Request, Stop};
 use crate::agent::builtin::schedule::{self, Pieces, Timing};
 use crate::agent::builtin::step::ask;
 use crate::agent::builtin::treatment::Treatment;
-use crate::plan::spec::{AssumptionSpec, DestinationSpec, NotifySpec, OptionsSpec, PlanSpec, QuarantineSpec, ScheduleSpec, SourceSpec, StreamSpec};
+use crate::plan::spec::{
+    AssumptionSpec, DestinationSpec, NotifySpec, OptionsSpec, PlanSpec, QuarantineSpec, ScheduleSpec, SourceSpec,
+    StreamSpec,
+};
 
 /// Everything of a plan beside its streams and ends.
 #[derive(Clone, Debug, Default)]
@@ -19,13 +22,18 @@ pub(super) struct Settings {
 }
 
 pub(super) fn settings(request: &Request<'_>, found: &mut Found, treatments: &[Treatment]) -> Going<Settings> {
-    let mut settings = request.draft.plan.as_ref().map(|plan| Settings {
-        schedule: plan.schedule.clone(),
-        runtime: plan.runtime.clone(),
-        options: plan.options.clone(),
-        quarantine: plan.quarantine.clone(),
-        notify: plan.notify.clone(),
-    }).unwrap_or_default();
+    let mut settings = request
+        .draft
+        .plan
+        .as_ref()
+        .map(|plan| Settings {
+            schedule: plan.schedule.clone(),
+            runtime: plan.runtime.clone(),
+            options: plan.options.clone(),
+            quarantine: plan.quarantine.clone(),
+            notify: plan.notify.clone(),
+        })
+        .unwrap_or_default();
     settings.schedule = timing(settings.schedule.take(), found, treatments)?;
     for treatment in treatments {
         let options = &treatment.options;
@@ -33,7 +41,8 @@ pub(super) fn settings(request: &Request<'_>, found: &mut Found, treatments: &[T
         settings.options.parallelism = options.parallelism.or(settings.options.parallelism);
         settings.options.verify = options.verify.or(settings.options.verify);
         settings.runtime = treatment.runtime.clone().or(settings.runtime.take());
-        settings.quarantine = treatment.quarantine.map(|max_rows| QuarantineSpec { max_rows }).or(settings.quarantine.take());
+        settings.quarantine =
+            treatment.quarantine.map(|max_rows| QuarantineSpec { max_rows }).or(settings.quarantine.take());
         for (channel, on) in &treatment.notify {
             settings.notify.retain(|known| known.channel != *channel);
             settings.notify.push(NotifySpec { channel: channel.clone(), on: on.clone() });
@@ -77,7 +86,14 @@ fn timing(before: Option<ScheduleSpec>, found: &mut Found, treatments: &[Treatme
     Ok(current)
 }
 
-pub(super) fn spec(request: &Request<'_>, found: &Found, target: &Target, works: &[Work], treatments: &[Treatment], settings: Settings) -> PlanSpec {
+pub(super) fn spec(
+    request: &Request<'_>,
+    found: &Found,
+    target: &Target,
+    works: &[Work],
+    treatments: &[Treatment],
+    settings: Settings,
+) -> PlanSpec {
     let mut assumptions = found.assumed.clone();
     for (slot, text) in treatments.iter().flat_map(|treatment| &treatment.assumed) {
         let spoken_of = *slot != "streams.filter" || works.iter().any(|work| work.spec.filter.is_some());
@@ -113,7 +129,9 @@ pub(super) fn spec(request: &Request<'_>, found: &Found, target: &Target, works:
 
 /// Whether what was assumed for the plan before is still a part of this one.
 fn still_holds(before: &PlanSpec, after: &PlanSpec, assumption: &AssumptionSpec) -> bool {
-    let part = |plan: &PlanSpec, of: fn(&StreamSpec) -> String| -> Vec<(String, String)> { plan.streams.iter().map(|stream| (stream.stream.clone(), of(stream))).collect() };
+    let part = |plan: &PlanSpec, of: fn(&StreamSpec) -> String| -> Vec<(String, String)> {
+        plan.streams.iter().map(|stream| (stream.stream.clone(), of(stream))).collect()
+    };
     let same = |of: fn(&StreamSpec) -> String| {
         let after = part(after, of);
         part(before, of).iter().all(|stream| after.contains(stream))
@@ -127,7 +145,9 @@ fn still_holds(before: &PlanSpec, after: &PlanSpec, assumption: &AssumptionSpec)
         "streams.cursor" => same(|stream| format!("{:?} {:?}", stream.cursor, stream.null_cursor)),
         "streams.key" => same(|stream| format!("{:?}", stream.key)),
         "streams.mode" => same(|stream| format!("{:?} {:?}", stream.read, stream.write)),
-        "streams.columns" => same(|stream| format!("{:?} {:?} {:?} {:?} {:?}", stream.select, stream.exclude, stream.rename, stream.cast, stream.mask)),
+        "streams.columns" => same(|stream| {
+            format!("{:?} {:?} {:?} {:?} {:?}", stream.select, stream.exclude, stream.rename, stream.cast, stream.mask)
+        }),
         "schedule" => before.schedule == after.schedule,
         "runtime" => before.runtime == after.runtime,
         _ => false,

@@ -110,21 +110,43 @@ fn schemas(request: &Request<'_>, found: &Found) -> Going<Vec<Schema>> {
 
 /// Whether anything in an utterance may be about columns.
 fn speaks_of_columns(reading: &Reading) -> bool {
-    const ABOUT: &[Class] = &[Class::Hash, Class::Mask, Class::Redact, Class::Partial, Class::Nullify, Class::Rename, Class::Key, Class::Column, Class::Personal, Class::Restore, Class::Unmask];
+    const ABOUT: &[Class] = &[
+        Class::Hash,
+        Class::Mask,
+        Class::Redact,
+        Class::Partial,
+        Class::Nullify,
+        Class::Rename,
+        Class::Key,
+        Class::Column,
+        Class::Personal,
+        Class::Restore,
+        Class::Unmask,
+    ];
     (0..reading.sentence.len()).any(|at| {
         let free = reading.free(at) || reading.is(at, Use::Shaded);
-        let unknown = reading.free(at) && !lexicon::is_known(reading.sentence.word(at)) && reading.sentence.text(at).chars().any(char::is_alphabetic);
-        free && (reading.is(at, Use::Shaded) || unknown || ABOUT.iter().any(|class| lexicon::is(&reading.sentence, at, *class)))
+        let unknown = reading.free(at)
+            && !lexicon::is_known(reading.sentence.word(at))
+            && reading.sentence.text(at).chars().any(char::is_alphabetic);
+        free && (reading.is(at, Use::Shaded)
+            || unknown
+            || ABOUT.iter().any(|class| lexicon::is(&reading.sentence, at, *class)))
     })
 }
 
 fn treatments(request: &Request<'_>, columns: &Columns) -> Vec<Treatment> {
-    let mut incremental = request.draft.plan.as_ref().is_some_and(|plan| plan.streams.iter().any(|stream| stream.read == crate::plan::spec::ReadSpec::Incremental));
+    let mut incremental =
+        request.draft.plan.as_ref().is_some_and(|plan| {
+            plan.streams.iter().any(|stream| stream.read == crate::plan::spec::ReadSpec::Incremental)
+        });
     let mut treatments = Vec::new();
     for (reading, focus) in request.heard {
         let context = treatment::Context { reading, columns, now: request.now, focus: focus.as_deref(), incremental };
         let treatment = treatment::read(&context);
-        incremental |= treatment.changes.iter().any(|(_, change)| matches!(change, treatment::Change::Read(crate::plan::spec::ReadSpec::Incremental)));
+        incremental |= treatment
+            .changes
+            .iter()
+            .any(|(_, change)| matches!(change, treatment::Change::Read(crate::plan::spec::ReadSpec::Incremental)));
         treatments.push(treatment);
     }
     treatments
@@ -134,7 +156,9 @@ fn treatments(request: &Request<'_>, columns: &Columns) -> Vec<Treatment> {
 fn doubts(treatments: &[Treatment]) -> Going<()> {
     for (index, treatment) in treatments.iter().enumerate() {
         for doubt in &treatment.doubts {
-            let settled = treatments.iter().skip(index + 1).any(|later| !later.is_empty() && !later.doubts.iter().any(|other| other.slot == doubt.slot) || later.is_empty());
+            let settled = treatments.iter().skip(index + 1).any(|later| {
+                !later.is_empty() && !later.doubts.iter().any(|other| other.slot == doubt.slot) || later.is_empty()
+            });
             if !settled {
                 return Err(Stop::Take(super::step::ask(doubt.slot, doubt.text.clone(), doubt.options.clone())));
             }

@@ -15,7 +15,15 @@ use crate::plan::spec::{AssumptionSpec, PlanSpec};
 /// So many times a plan is mended in one turn.
 const MENDS: usize = 4;
 
-const OBSTACLES: &[&str] = &["no_permission", "not_a_source", "not_a_destination", "unknown_connector", "cdc_not_ready", "unsupported_mode", "no_cursor"];
+const OBSTACLES: &[&str] = &[
+    "no_permission",
+    "not_a_source",
+    "not_a_destination",
+    "unknown_connector",
+    "cdc_not_ready",
+    "unsupported_mode",
+    "no_cursor",
+];
 
 pub(super) fn propose(request: &Request<'_>, mut spec: PlanSpec, columns: &Columns, target: &Target) -> Step {
     let refusals = request.talk.current().map(|turn| turn.refusals.as_slice()).unwrap_or_default();
@@ -36,10 +44,17 @@ pub(super) fn propose(request: &Request<'_>, mut spec: PlanSpec, columns: &Colum
 /// Puts a plan before the person: as a change of the one on offer where there is one.
 fn put(request: &Request<'_>, plan: &Value, spec: &PlanSpec) -> Step {
     let say = Some(summary(spec));
-    let offered = request.talk.plans().last().map(|plan| (*plan).clone()).filter(|_| !request.talk.confirmed && !request.talk.cannot_revise && request.talk.on_offer());
+    let offered = request
+        .talk
+        .plans()
+        .last()
+        .map(|plan| (*plan).clone())
+        .filter(|_| !request.talk.confirmed && !request.talk.cannot_revise && request.talk.on_offer());
     if let Some(before) = offered.filter(|_| request.draft.plan.is_some()) {
         let changes = difference(&before, plan);
-        if changes.as_object().is_some_and(|changes| !changes.is_empty()) && changes.as_object().is_none_or(|changes| !changes.values().any(has_null_inside)) {
+        if changes.as_object().is_some_and(|changes| !changes.is_empty())
+            && changes.as_object().is_none_or(|changes| !changes.values().any(has_null_inside))
+        {
             return Step::Call { say, tool: "revise_plan", arguments: json!({"changes": changes}) };
         }
     }
@@ -111,7 +126,10 @@ fn mend(spec: &mut PlanSpec, problem: &Problem) {
             } else {
                 stream.rename.insert(column.clone(), shorter.clone());
             }
-            ("streams.columns", format!("`{column}` is called `{shorter}`, since the destination takes no longer name."))
+            (
+                "streams.columns",
+                format!("`{column}` is called `{shorter}`, since the destination takes no longer name."),
+            )
         }
         _ => return,
     };
@@ -145,7 +163,9 @@ fn refused(request: &Request<'_>, spec: &PlanSpec, problems: &[Problem], columns
         "streams.cursor" => times(columns, stream.map(|stream| stream.stream.as_str())),
         "streams.key" => vec![("Append instead".to_owned(), "append, without a key".to_owned())],
         "streams.filter" => vec![("All rows".to_owned(), "no filter".to_owned())],
-        "streams.mode" => vec![("Full copy".to_owned(), "full refresh".to_owned()), ("Append".to_owned(), "append".to_owned())],
+        "streams.mode" => {
+            vec![("Full copy".to_owned(), "full refresh".to_owned()), ("Append".to_owned(), "append".to_owned())]
+        }
         "schedule" => vec![("On demand".to_owned(), "no schedule".to_owned())],
         "runtime" => vec![("local".to_owned(), "run it locally".to_owned())],
         _ => Vec::new(),
@@ -175,7 +195,8 @@ fn slot(problem: &Problem) -> &'static str {
         "unknown_column" if pointer.ends_with("/filter") => "streams.filter",
         "unknown_column" if pointer.ends_with("/cursor") => "streams.cursor",
         "unknown_column" if pointer.contains("/key") => "streams.key",
-        "unknown_column" | "bad_cast" | "lossy_type" | "name_collision" | "select_and_exclude" | "no_columns" | "reserved_name" => "streams.columns",
+        "unknown_column" | "bad_cast" | "lossy_type" | "name_collision" | "select_and_exclude" | "no_columns"
+        | "reserved_name" => "streams.columns",
         "unknown_connection" | "unreachable" | "same_object" if pointer.starts_with("/source") => "source.connection",
         "unknown_connection" | "unreachable" | "same_object" => "destination.connection",
         _ => "goal",

@@ -41,7 +41,9 @@ fn place_obstacles(request: &Request<'_>) -> Going<()> {
         return Ok(());
     }
     let name = place.names.first().map_or("", String::as_str);
-    let text = format!("`{name}` can only be written to in this workspace; it is no source. Choose another source, or give `{name}` the role under Connections.");
+    let text = format!(
+        "`{name}` can only be written to in this workspace; it is no source. Choose another source, or give `{name}` the role under Connections."
+    );
     Err(Stop::Take(obstacle("not_a_source", text, choices(request, true))))
 }
 
@@ -56,11 +58,15 @@ pub(super) fn stranger(request: &Request<'_>, place: &Place, source: bool) -> Go
             let text = format!("There is no connector for `{}`, so it cannot be {side}.", place.words);
             return Ok(Stop::Take(obstacle("unknown_connector", text, choices(request, source))));
         };
-        let text = format!("This workspace has no connection to {name} yet. Add one under Connections, or choose one of these. What should be {side}?");
+        let text = format!(
+            "This workspace has no connection to {name} yet. Add one under Connections, or choose one of these. What should be {side}?"
+        );
         return Ok(Stop::Take(ask(slot, text, choices(request, source))));
     }
     let text = if place.words.contains("://") {
-        format!("An address in the chat is not used as a connection. Add it under Connections, where its password is kept safe. Which connection should be {side}?")
+        format!(
+            "An address in the chat is not used as a connection. Add it under Connections, where its password is kept safe. Which connection should be {side}?"
+        )
     } else {
         format!("There is no connection `{}` in this workspace. Which one should be {side}?", place.words)
     };
@@ -69,8 +75,17 @@ pub(super) fn stranger(request: &Request<'_>, place: &Place, source: bool) -> Go
 
 /// The connections that can take a side, as options.
 pub(super) fn choices(request: &Request<'_>, source: bool) -> Vec<(String, String)> {
-    let names = request.directory.connections().filter(|connection| if source { connection.source } else { connection.destination }).map(|connection| connection.name.clone());
-    names.map(|name| { let say = if source { format!("from {name}") } else { format!("to {name}") }; (name, say) }).collect()
+    let names = request
+        .directory
+        .connections()
+        .filter(|connection| if source { connection.source } else { connection.destination })
+        .map(|connection| connection.name.clone());
+    names
+        .map(|name| {
+            let say = if source { format!("from {name}") } else { format!("to {name}") };
+            (name, say)
+        })
+        .collect()
 }
 
 /// Names that are no streams.
@@ -106,13 +121,21 @@ fn nothing_named(request: &Request<'_>) -> Step {
     };
     match sources.as_slice() {
         [source] => {
-            let mut options = same(request.streams.of(source).filter(|stream| stream.readable).take(6).map(|stream| stream.stream.clone()));
+            let mut options = same(
+                request.streams.of(source).filter(|stream| stream.readable).take(6).map(|stream| stream.stream.clone()),
+            );
             options.push(("Every stream".to_owned(), "all tables".to_owned()));
             ask("streams", format!("Which streams of `{source}` should move?"), options)
         }
-        [] if draft.destination.is_none() => ask("goal", "Which data should move, and where to? Name tables and a destination.", Vec::new()),
+        [] if draft.destination.is_none() => {
+            ask("goal", "Which data should move, and where to? Name tables and a destination.", Vec::new())
+        }
         [] => ask("streams", "Which streams should move, and from which connection?", choices(request, true)),
-        several => ask("source.connection", "Which of these connections should be read from?", several.iter().map(|name| (name.clone(), format!("from {name}"))).collect()),
+        several => ask(
+            "source.connection",
+            "Which of these connections should be read from?",
+            several.iter().map(|name| (name.clone(), format!("from {name}"))).collect(),
+        ),
     }
 }
 
@@ -125,16 +148,26 @@ fn relinked(request: &Request<'_>) -> Going<Vec<Pick>> {
             picks.push(pick);
             continue;
         };
-        let here: Vec<Candidate> = pick.candidates.iter().filter(|candidate| place.names.contains(&candidate.connection)).cloned().collect();
+        let here: Vec<Candidate> =
+            pick.candidates.iter().filter(|candidate| place.names.contains(&candidate.connection)).cloned().collect();
         if here.is_empty() {
             let last = pick.words.rsplit('.').next().unwrap_or(&pick.words).to_owned();
             let named = request.streams.named(&pick.words).or_else(|| request.streams.named(&last));
-            let again: Vec<Candidate> = named.map(|found| found.candidates).unwrap_or_default().into_iter().filter(|candidate| place.names.contains(&candidate.connection)).collect();
+            let again: Vec<Candidate> = named
+                .map(|found| found.candidates)
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|candidate| place.names.contains(&candidate.connection))
+                .collect();
             if again.is_empty() {
                 let names = place.names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
                 let likely = request.streams.like(&last, Some(&place.names));
                 let options = same(likely.into_iter().map(|candidate| candidate.stream));
-                return Err(Stop::Take(ask("streams", format!("{names} has no stream `{last}`. Which one is meant?"), options)));
+                return Err(Stop::Take(ask(
+                    "streams",
+                    format!("{names} has no stream `{last}`. Which one is meant?"),
+                    options,
+                )));
             }
             pick.candidates = again;
         } else {
@@ -150,24 +183,41 @@ fn connection(request: &Request<'_>, picks: &[Pick]) -> Going<String> {
     let readable = |name: &&String| request.directory.get(name).is_some_and(|connection| connection.source);
     let mut names: Vec<String> = match &request.draft.source {
         Some(place) => place.names.iter().filter(readable).cloned().collect(),
-        None => request.directory.connections().filter(|connection| connection.source).map(|connection| connection.name.clone()).collect(),
+        None => request
+            .directory
+            .connections()
+            .filter(|connection| connection.source)
+            .map(|connection| connection.name.clone())
+            .collect(),
     };
     let has = |name: &String, pick: &Pick| pick.candidates.iter().any(|candidate| candidate.connection == *name);
     if picks.is_empty() && names.len() > 1 {
-        return Err(Stop::Take(ask("source.connection", "Which connection should be read from?", names.into_iter().map(|name| (name.clone(), format!("from {name}"))).collect())));
+        return Err(Stop::Take(ask(
+            "source.connection",
+            "Which connection should be read from?",
+            names.into_iter().map(|name| (name.clone(), format!("from {name}"))).collect(),
+        )));
     }
     let holders: Vec<String> = names.iter().filter(|name| picks.iter().all(|pick| has(name, pick))).cloned().collect();
     if holders.is_empty() && !picks.is_empty() {
         let pieces: Vec<String> = picks
             .iter()
             .map(|pick| {
-                let at: Vec<String> = pick.candidates.iter().map(|candidate| format!("`{}`", candidate.connection)).collect();
+                let at: Vec<String> =
+                    pick.candidates.iter().map(|candidate| format!("`{}`", candidate.connection)).collect();
                 format!("`{}` is in {}", pick.words, at.join(" and "))
             })
             .collect();
-        let text = format!("One plan reads from one connection, and no connection has all of these: {}. Which one should it be?", pieces.join("; "));
+        let text = format!(
+            "One plan reads from one connection, and no connection has all of these: {}. Which one should it be?",
+            pieces.join("; ")
+        );
         names.retain(|name| picks.iter().any(|pick| has(name, pick)));
-        return Err(Stop::Take(ask("source.connection", text, names.into_iter().map(|name| (name.clone(), format!("from {name}"))).collect())));
+        return Err(Stop::Take(ask(
+            "source.connection",
+            text,
+            names.into_iter().map(|name| (name.clone(), format!("from {name}"))).collect(),
+        )));
     }
     let mut holders = if picks.is_empty() { names } else { holders };
     // What is written to is not also read from, when something else can be.
@@ -179,11 +229,17 @@ fn connection(request: &Request<'_>, picks: &[Pick]) -> Going<String> {
     }
     match holders.as_slice() {
         [source] => Ok(source.clone()),
-        [] => Err(Stop::Take(ask("source.connection", "Which connection should be read from?", choices(request, true)))),
+        [] => {
+            Err(Stop::Take(ask("source.connection", "Which connection should be read from?", choices(request, true))))
+        }
         several => {
             let words = picks.iter().map(|pick| format!("`{}`", pick.words)).collect::<Vec<_>>().join(", ");
             let text = format!("{} connections have {words}. Which one should be read from?", several.len());
-            Err(Stop::Take(ask("source.connection", text, several.iter().map(|name| (name.clone(), format!("from {name}"))).collect())))
+            Err(Stop::Take(ask(
+                "source.connection",
+                text,
+                several.iter().map(|name| (name.clone(), format!("from {name}"))).collect(),
+            )))
         }
     }
 }
@@ -192,24 +248,42 @@ fn say_source(request: &Request<'_>, found: &mut Found) {
     let source = found.source.clone();
     match &request.draft.source {
         None => found.assume("source.connection", format!("Read from `{source}`, which has what was named.")),
-        Some(place) if place.how == How::Slip => found.assume("source.connection", format!("`{}` is read as `{source}`.", place.words)),
-        Some(place) if place.how == How::Part => found.assume("source.connection", format!("`{}` is `{source}`.", place.words)),
+        Some(place) if place.how == How::Slip => {
+            found.assume("source.connection", format!("`{}` is read as `{source}`.", place.words))
+        }
+        Some(place) if place.how == How::Part => {
+            found.assume("source.connection", format!("`{}` is `{source}`.", place.words))
+        }
         Some(_) => {}
     }
 }
 
 /// The one stream that a name means.
 fn one(request: &Request<'_>, found: &mut Found, pick: &Pick) -> Going<String> {
-    let mut streams: Vec<String> = pick.candidates.iter().filter(|candidate| candidate.connection == found.source).map(|candidate| candidate.stream.clone()).collect();
+    let mut streams: Vec<String> = pick
+        .candidates
+        .iter()
+        .filter(|candidate| candidate.connection == found.source)
+        .map(|candidate| candidate.stream.clone())
+        .collect();
     if let Some(namespace) = request.draft.source_namespace.as_ref().filter(|_| streams.len() > 1) {
-        let inside = |stream: &String| request.streams.get(&found.source, stream).is_some_and(|stream| stream.namespace.as_ref() == Some(namespace));
+        let inside = |stream: &String| {
+            request
+                .streams
+                .get(&found.source, stream)
+                .is_some_and(|stream| stream.namespace.as_ref() == Some(namespace))
+        };
         if streams.iter().any(&inside) {
             streams.retain(inside);
         }
     }
     let [stream] = streams.as_slice() else {
         let names = streams.iter().map(|stream| format!("`{stream}`")).collect::<Vec<_>>().join(", ");
-        return Err(Stop::Take(ask("streams", format!("`{}` may be any of {names}. Which one is meant?", pick.words), same(streams))));
+        return Err(Stop::Take(ask(
+            "streams",
+            format!("`{}` may be any of {names}. Which one is meant?", pick.words),
+            same(streams),
+        )));
     };
     match pick.how {
         How::Slip => found.assume("streams", format!("`{}` is read as `{stream}`.", pick.words)),
@@ -217,7 +291,10 @@ fn one(request: &Request<'_>, found: &mut Found, pick: &Pick) -> Going<String> {
         How::Name => {}
     }
     if request.streams.get(&found.source, stream).is_some_and(|found| !found.readable) {
-        let text = format!("The account of `{}` may not read `{stream}`. Grant it the right to read, then ask again.", found.source);
+        let text = format!(
+            "The account of `{}` may not read `{stream}`. Grant it the right to read, then ask again.",
+            found.source
+        );
         return Err(Stop::Take(obstacle("no_permission", text, Vec::new())));
     }
     Ok(stream.clone())
@@ -230,12 +307,20 @@ fn expand(request: &Request<'_>, found: &mut Found) -> Going<()> {
     let mut streams = crate::agent::builtin::link::stream::Streams::default();
     streams.add(&found.source, &listing.streams);
     let namespace = request.draft.source_namespace.as_ref();
-    let left_out: Vec<&str> = request.draft.left_out.iter().filter(|left| left.connection == found.source).map(|left| left.stream.as_str()).collect();
+    let left_out: Vec<&str> = request
+        .draft
+        .left_out
+        .iter()
+        .filter(|left| left.connection == found.source)
+        .map(|left| left.stream.as_str())
+        .collect();
     let mut closed = Vec::new();
     let mut matched = 0;
     for candidate in streams.matching(&wildcard.pattern) {
         let Some(stream) = streams.get(&found.source, &candidate.stream) else { continue };
-        if namespace.is_some_and(|namespace| stream.namespace.as_ref() != Some(namespace)) || left_out.contains(&stream.stream.as_str()) {
+        if namespace.is_some_and(|namespace| stream.namespace.as_ref() != Some(namespace))
+            || left_out.contains(&stream.stream.as_str())
+        {
             continue;
         }
         matched += 1;
@@ -247,14 +332,18 @@ fn expand(request: &Request<'_>, found: &mut Found) -> Going<()> {
     }
     if found.streams.is_empty() {
         let text = if matched > 0 {
-            let text = format!("The account of `{}` may not read any of these streams. Grant it the right to read, then ask again.", found.source);
+            let text = format!(
+                "The account of `{}` may not read any of these streams. Grant it the right to read, then ask again.",
+                found.source
+            );
             return Err(Stop::Take(obstacle("no_permission", text, Vec::new())));
         } else if wildcard.pattern == "*" {
             format!("`{}` has no streams to move. Which streams are meant?", found.source)
         } else {
             format!("No stream of `{}` matches `{}`. Which streams are meant?", found.source, wildcard.pattern)
         };
-        let options = same(listing.streams.iter().filter(|stream| stream.readable).take(5).map(|stream| stream.stream.clone()));
+        let options =
+            same(listing.streams.iter().filter(|stream| stream.readable).take(5).map(|stream| stream.stream.clone()));
         return Err(Stop::Take(ask("streams", text, options)));
     }
     if !closed.is_empty() {

@@ -30,12 +30,22 @@ pub(super) fn apply(request: &Request<'_>, found: &Found, treatments: &[Treatmen
         .streams
         .iter()
         .map(|chosen| {
-            let before = plan.filter(|_| same_source).and_then(|plan| plan.streams.iter().find(|stream| stream.stream == chosen.stream));
+            let before = plan
+                .filter(|_| same_source)
+                .and_then(|plan| plan.streams.iter().find(|stream| stream.stream == chosen.stream));
             let mut spec = before.cloned().unwrap_or_else(|| fresh(&chosen.stream));
             if chosen.target.is_some() {
                 spec.target.clone_from(&chosen.target);
             }
-            Work { spec, read_said: false, write_said: false, dedupe: false, deletes_said: false, added: before.is_none() && plan.is_some(), filtered: false }
+            Work {
+                spec,
+                read_said: false,
+                write_said: false,
+                dedupe: false,
+                deletes_said: false,
+                added: before.is_none() && plan.is_some(),
+                filtered: false,
+            }
         })
         .collect();
     for treatment in treatments {
@@ -57,7 +67,8 @@ pub(super) fn apply(request: &Request<'_>, found: &Found, treatments: &[Treatmen
 fn fall_back(works: &mut [Work], scope: &Scope, change: &Change, columns: &Columns) {
     let Scope::Of(_) = scope else { return };
     let Change::Filter(expression) = change else { return };
-    let has_all = |stream: &str| columns.schemas().iter().any(|schema| schema.stream == stream && fits(expression, schema));
+    let has_all =
+        |stream: &str| columns.schemas().iter().any(|schema| schema.stream == stream && fits(expression, schema));
     if works.iter().any(|work| scope.covers(&work.spec.stream) && has_all(&work.spec.stream)) {
         return;
     }
@@ -93,7 +104,9 @@ pub(super) fn fresh(stream: &str) -> StreamSpec {
 
 impl Work {
     fn change(&mut self, change: &Change, schema: Option<&Schema>, treatment: &Treatment) {
-        let own = |names: &[String]| -> Vec<String> { names.iter().filter(|name| schema.is_none_or(|schema| schema.column(name).is_some())).cloned().collect() };
+        let own = |names: &[String]| -> Vec<String> {
+            names.iter().filter(|name| schema.is_none_or(|schema| schema.column(name).is_some())).cloned().collect()
+        };
         match change {
             Change::Read(read) => self.read(*read, treatment),
             Change::Write(write) => {
@@ -182,9 +195,14 @@ impl Work {
         }
         let usual = match self.spec.read {
             ReadSpec::Full => Some(WriteSpec::Replace),
-            ReadSpec::Incremental | ReadSpec::Cdc => Some(if self.spec.key.is_empty() { WriteSpec::Append } else { WriteSpec::Merge }),
+            ReadSpec::Incremental | ReadSpec::Cdc => {
+                Some(if self.spec.key.is_empty() { WriteSpec::Append } else { WriteSpec::Merge })
+            }
         };
-        let said_now = treatment.changes.iter().any(|(_, change)| matches!(change, Change::Write(_) | Change::Dedupe | Change::Key(_)));
+        let said_now = treatment
+            .changes
+            .iter()
+            .any(|(_, change)| matches!(change, Change::Write(_) | Change::Dedupe | Change::Key(_)));
         if self.spec.write == usual && !said_now {
             self.spec.write = None;
             self.spec.key.clear();
@@ -216,7 +234,13 @@ impl Work {
             self.spec.filter = Some(text);
             return;
         }
-        let bracket = |text: &str| if text.contains(" OR ") && !(text.starts_with('(') && text.ends_with(')')) { format!("({text})") } else { text.to_owned() };
+        let bracket = |text: &str| {
+            if text.contains(" OR ") && !(text.starts_with('(') && text.ends_with(')')) {
+                format!("({text})")
+            } else {
+                text.to_owned()
+            }
+        };
         self.spec.filter = Some(format!("{} AND {}", bracket(&before), bracket(&text)));
     }
 
@@ -251,6 +275,7 @@ impl Work {
 fn mentions(filter: &str, column: &str) -> bool {
     filter.match_indices(column).any(|(at, _)| {
         let inside = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
-        !inside(filter.get(..at).and_then(|text| text.chars().next_back())) && !inside(filter.get(at + column.len()..).and_then(|text| text.chars().next()))
+        !inside(filter.get(..at).and_then(|text| text.chars().next_back()))
+            && !inside(filter.get(at + column.len()..).and_then(|text| text.chars().next()))
     })
 }

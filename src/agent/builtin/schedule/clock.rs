@@ -8,7 +8,11 @@ use crate::agent::builtin::token::{Kind, Sentence};
 pub(crate) fn amount(sentence: &Sentence, at: usize) -> Option<(f64, usize)> {
     if sentence.kind(at) == Some(Kind::Number) {
         let text = sentence.text(at).replace(['_', '\''], "");
-        let plain = if text.matches(',').count() >= 1 && text.split(',').skip(1).all(|group| group.len() >= 3) { text.replace(',', "") } else { text.replace(',', ".") };
+        let plain = if text.matches(',').count() >= 1 && text.split(',').skip(1).all(|group| group.len() >= 3) {
+            text.replace(',', "")
+        } else {
+            text.replace(',', ".")
+        };
         return plain.parse().ok().map(|number| (number, 1));
     }
     let word = sentence.word(at);
@@ -40,12 +44,16 @@ pub(super) fn read(sentence: &Sentence, at: usize, pieces: &mut Pieces, asked: b
     let lead = usize::from(sentence.is(at, &["at", "@", "around", "about", "by"]));
     if lead == 0 && sentence.is(at, &["in", "during"]) {
         let article = usize::from(sentence.is(at + 1, &["the"]));
-        if article == 1 && let Some(part) = part_of_day(sentence.word(at + 2)) {
+        if article == 1
+            && let Some(part) = part_of_day(sentence.word(at + 2))
+        {
             qualify(pieces, part);
             return Some(3);
         }
     }
-    if lead == 1 && let Some(part) = part_of_day(sentence.word(at + 1)).filter(|part| *part == PartOfDay::Night) {
+    if lead == 1
+        && let Some(part) = part_of_day(sentence.word(at + 1)).filter(|part| *part == PartOfDay::Night)
+    {
         qualify(pieces, part);
         return Some(2);
     }
@@ -74,7 +82,11 @@ pub(super) fn read(sentence: &Sentence, at: usize, pieces: &mut Pieces, asked: b
         let at_again = usize::from(sentence.is(here + separators, &["at"]));
         let Some((next, more)) = time(sentence, here + separators + at_again, true) else { break };
         let is_count = super::unit(sentence.word(here + separators + at_again + more)).is_some();
-        if is_count || (next.clarity == Clarity::Open && sentence.kind(here + separators + at_again + more) == Some(Kind::Word) && !and) {
+        if is_count
+            || (next.clarity == Clarity::Open
+                && sentence.kind(here + separators + at_again + more) == Some(Kind::Word)
+                && !and)
+        {
             break;
         }
         pieces.times.push(next);
@@ -173,8 +185,10 @@ fn digits(sentence: &Sentence, at: usize, bare: bool, used: &mut usize) -> Optio
         let clock: u32 = text.parse().ok()?;
         return (clock / 100 < 24 && clock % 100 < 60).then_some((clock / 100, clock % 100, Clarity::Clear));
     }
-    let meridian = matches!(sentence.word(at + 1).replace('.', "").as_str(), "am" | "pm") || matches!(sentence.word(at + 1), "o'clock" | "oclock" | "uhr");
-    let in_the = sentence.is(at + 1, &["in"]) && sentence.is(at + 2, &["the"]) && part_of_day(sentence.word(at + 3)).is_some();
+    let meridian = matches!(sentence.word(at + 1).replace('.', "").as_str(), "am" | "pm")
+        || matches!(sentence.word(at + 1), "o'clock" | "oclock" | "uhr");
+    let in_the =
+        sentence.is(at + 1, &["in"]) && sentence.is(at + 2, &["the"]) && part_of_day(sentence.word(at + 3)).is_some();
     if !bare && !meridian && !in_the {
         return None;
     }
@@ -193,7 +207,11 @@ fn spoken(sentence: &Sentence, at: usize) -> Option<(Time, usize)> {
         "to" | "before" => hour * 60 + 1440 - minutes,
         _ => return None,
     };
-    let mut time = Time { hour: total / 60 % 24, minute: total % 60, clarity: if hour > 12 { Clarity::Clear } else { Clarity::Open } };
+    let mut time = Time {
+        hour: total / 60 % 24,
+        minute: total % 60,
+        clarity: if hour > 12 { Clarity::Clear } else { Clarity::Open },
+    };
     let mut taken = 2 + used;
     let next = sentence.word(at + taken);
     if matches!(next, "am" | "pm") {

@@ -9,9 +9,15 @@ use crate::plan::spec::{CronSpec, EverySpec, ScheduleSpec};
 pub(crate) enum Timing {
     OnDemand,
     /// With what had to be assumed for it.
-    At { schedule: ScheduleSpec, assumed: Vec<String> },
+    At {
+        schedule: ScheduleSpec,
+        assumed: Vec<String>,
+    },
     /// One question and what can be said to it.
-    Unclear { question: String, options: Vec<(String, String)> },
+    Unclear {
+        question: String,
+        options: Vec<(String, String)>,
+    },
 }
 
 /// Puts pieces together, on top of what was scheduled before. `None` when they say nothing.
@@ -24,8 +30,12 @@ pub(crate) fn compose(pieces: &Pieces, before: Option<&ScheduleSpec>) -> Option<
     }
     if pieces.single && !pieces.is_frequency() {
         return Some(Timing::Unclear {
-            question: "A pipeline runs on demand or on a recurring schedule, not at one moment. When should it run?".to_owned(),
-            options: vec![("On demand".to_owned(), "no schedule".to_owned()), ("Every day".to_owned(), "daily".to_owned())],
+            question: "A pipeline runs on demand or on a recurring schedule, not at one moment. When should it run?"
+                .to_owned(),
+            options: vec![
+                ("On demand".to_owned(), "no schedule".to_owned()),
+                ("Every day".to_owned(), "daily".to_owned()),
+            ],
         });
     }
     if pieces.zone_unclear && pieces.zone.is_none() {
@@ -117,7 +127,15 @@ fn clock_fields(pieces: &Pieces) -> Result<(String, Vec<String>), Timing> {
     if times.iter().any(|time| time.minute != first.minute) {
         return Err(Timing::Unclear {
             question: "One schedule fires at the same minute of each hour. At which minute should it run?".to_owned(),
-            options: times.iter().map(|time| (format!("{:02}:{:02}", time.hour, time.minute), format!("daily at {:02}:{:02}", time.hour, time.minute))).collect(),
+            options: times
+                .iter()
+                .map(|time| {
+                    (
+                        format!("{:02}:{:02}", time.hour, time.minute),
+                        format!("daily at {:02}:{:02}", time.hour, time.minute),
+                    )
+                })
+                .collect(),
         });
     }
     let mut hours: Vec<u32> = times.iter().map(|time| time.hour).collect();
@@ -132,7 +150,10 @@ fn which_half(time: Time) -> Timing {
     let late = early + 12;
     let clock = |hour: u32| format!("{hour:02}:{:02}", time.minute);
     Timing::Unclear {
-        question: format!("Is {} in the morning or in the evening meant?", if time.minute == 0 { time.hour.to_string() } else { clock(time.hour) }),
+        question: format!(
+            "Is {} in the morning or in the evening meant?",
+            if time.minute == 0 { time.hour.to_string() } else { clock(time.hour) }
+        ),
         options: vec![(clock(early), format!("at {}", clock(early))), (clock(late), format!("at {}", clock(late)))],
     }
 }
@@ -143,7 +164,11 @@ fn fresh(pieces: &Pieces, before: Option<&ScheduleSpec>) -> Timing {
         return several(pieces, count, unit, before);
     }
     let (number, unit) = pieces.every.unwrap_or((1.0, Unit::Day));
-    if pieces.times.is_empty() && pieces.weekdays.is_none() && pieces.month_days.is_none() && unit == Unit::Day && number <= 1.0
+    if pieces.times.is_empty()
+        && pieces.weekdays.is_none()
+        && pieces.month_days.is_none()
+        && unit == Unit::Day
+        && number <= 1.0
         && let Some(part) = pieces.part_of_day
         && part != PartOfDay::Night
     {
@@ -158,15 +183,26 @@ fn fresh(pieces: &Pieces, before: Option<&ScheduleSpec>) -> Timing {
         };
     }
     match unit {
-        Unit::Second | Unit::Minute | Unit::Hour if pieces.times.is_empty() || unit != Unit::Hour => interval(pieces, number, unit, weekday, before),
+        Unit::Second | Unit::Minute | Unit::Hour if pieces.times.is_empty() || unit != Unit::Hour => {
+            interval(pieces, number, unit, weekday, before)
+        }
         _ => calendar(pieces, number, unit, before),
     }
 }
 
 /// Every so many seconds, minutes or hours.
 fn interval(pieces: &Pieces, number: f64, unit: Unit, weekday: &str, before: Option<&ScheduleSpec>) -> Timing {
-    let seconds = number * match unit { Unit::Second => 1.0, Unit::Minute => 60.0, _ => 3600.0 };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a span that a person wrote; rounded to whole seconds")]
+    let seconds = number
+        * match unit {
+            Unit::Second => 1.0,
+            Unit::Minute => 60.0,
+            _ => 3600.0,
+        };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a span that a person wrote; rounded to whole seconds"
+    )]
     let seconds = seconds.round().clamp(1.0, 31_536_000.0) as u64;
     let minutes = seconds / 60;
     let whole = seconds % 60 == 0;
@@ -184,7 +220,11 @@ fn interval(pieces: &Pieces, number: f64, unit: Unit, weekday: &str, before: Opt
     } else if whole && minutes < 60 && 60 % minutes == 0 {
         Some(format!("*/{minutes} {} {month_day} * {weekday}", hours(1)))
     } else if whole && minutes.is_multiple_of(60) && 24 % (minutes / 60).max(1) == 0 && minutes / 60 < 24 {
-        let minutes_of = std::iter::once(minute).chain(pieces.minutes_more.iter().copied()).map(|minute| minute.to_string()).collect::<Vec<_>>().join(",");
+        let minutes_of = std::iter::once(minute)
+            .chain(pieces.minutes_more.iter().copied())
+            .map(|minute| minute.to_string())
+            .collect::<Vec<_>>()
+            .join(",");
         Some(format!("{minutes_of} {} {month_day} * {weekday}", hours(minutes / 60)))
     } else if whole && minutes == 1440 {
         Some(format!("{minute} 0 {month_day} * {weekday}"))
@@ -233,13 +273,23 @@ fn calendar(pieces: &Pieces, number: f64, unit: Unit, before: Option<&ScheduleSp
     let step = number.round().clamp(1.0, 1000.0) as u32;
     let weekday = pieces.weekdays.clone();
     let month_day = pieces.month_days.clone();
-    let every = |days: u32| Timing::At { schedule: ScheduleSpec::Every(EverySpec { every: format!("P{days}D") }), assumed: Vec::new() };
+    let every = |days: u32| Timing::At {
+        schedule: ScheduleSpec::Every(EverySpec { every: format!("P{days}D") }),
+        assumed: Vec::new(),
+    };
     let date = match unit {
         Unit::Week if step > 1 && pieces.times.is_empty() && weekday.is_none() => return every(step * 7),
-        Unit::Week if step > 1 => return Timing::Unclear {
-            question: format!("A schedule cannot fix the day of every {step} weeks. Should it run every week instead?"),
-            options: vec![("Every week".to_owned(), "weekly on Monday".to_owned()), (format!("Every {} days", step * 7), format!("every {} days", step * 7))],
-        },
+        Unit::Week if step > 1 => {
+            return Timing::Unclear {
+                question: format!(
+                    "A schedule cannot fix the day of every {step} weeks. Should it run every week instead?"
+                ),
+                options: vec![
+                    ("Every week".to_owned(), "weekly on Monday".to_owned()),
+                    (format!("Every {} days", step * 7), format!("every {} days", step * 7)),
+                ],
+            };
+        }
         Unit::Week if weekday.is_none() && month_day.is_none() => {
             assumed.push("It runs on Mondays, since no day was named.".to_owned());
             "* * 1".to_owned()
@@ -249,7 +299,12 @@ fn calendar(pieces: &Pieces, number: f64, unit: Unit, before: Option<&ScheduleSp
             format!("1 {} *", months(unit, step))
         }
         Unit::Month | Unit::Quarter | Unit::Year => {
-            format!("{} {} {}", month_day.as_deref().unwrap_or("*"), months(unit, step), weekday.as_deref().unwrap_or("*"))
+            format!(
+                "{} {} {}",
+                month_day.as_deref().unwrap_or("*"),
+                months(unit, step),
+                weekday.as_deref().unwrap_or("*")
+            )
         }
         Unit::Day if step > 1 && pieces.times.is_empty() => format!("*/{step} * {}", weekday.as_deref().unwrap_or("*")),
         Unit::Day if step > 1 => format!("*/{step} * *"),
@@ -279,15 +334,30 @@ fn several(pieces: &Pieces, count: u32, unit: Unit, before: Option<&ScheduleSpec
     }
     let (cron, text) = match unit {
         Unit::Hour if count <= 60 && 60 % count == 0 => (format!("*/{} * * * {weekday}", 60 / count), None),
-        Unit::Day if count == 2 => (format!("0 0,12 * * {weekday}"), Some("Twice a day is read as 00:00 and 12:00.".to_owned())),
-        Unit::Day if count <= 24 && 24 % count == 0 => (format!("0 */{} * * {weekday}", 24 / count), Some(format!("{count} times a day is read as every {} hours from 00:00.", 24 / count))),
-        Unit::Week if count == 2 => ("0 0 * * 1,4".to_owned(), Some("Twice a week is read as Mondays and Thursdays.".to_owned())),
-        Unit::Week if count == 3 => ("0 0 * * 1,3,5".to_owned(), Some("Three times a week is read as Mondays, Wednesdays and Fridays.".to_owned())),
-        Unit::Month if count == 2 => ("0 0 1,15 * *".to_owned(), Some("Twice a month is read as the 1st and the 15th.".to_owned())),
+        Unit::Day if count == 2 => {
+            (format!("0 0,12 * * {weekday}"), Some("Twice a day is read as 00:00 and 12:00.".to_owned()))
+        }
+        Unit::Day if count <= 24 && 24 % count == 0 => (
+            format!("0 */{} * * {weekday}", 24 / count),
+            Some(format!("{count} times a day is read as every {} hours from 00:00.", 24 / count)),
+        ),
+        Unit::Week if count == 2 => {
+            ("0 0 * * 1,4".to_owned(), Some("Twice a week is read as Mondays and Thursdays.".to_owned()))
+        }
+        Unit::Week if count == 3 => (
+            "0 0 * * 1,3,5".to_owned(),
+            Some("Three times a week is read as Mondays, Wednesdays and Fridays.".to_owned()),
+        ),
+        Unit::Month if count == 2 => {
+            ("0 0 1,15 * *".to_owned(), Some("Twice a month is read as the 1st and the 15th.".to_owned()))
+        }
         _ => {
             return Timing::Unclear {
                 question: "At which times should it run?".to_owned(),
-                options: vec![("Every hour".to_owned(), "hourly".to_owned()), ("Every day".to_owned(), "daily".to_owned())],
+                options: vec![
+                    ("Every hour".to_owned(), "hourly".to_owned()),
+                    ("Every day".to_owned(), "daily".to_owned()),
+                ],
             };
         }
     };
@@ -375,11 +445,14 @@ mod tests {
 
     #[test]
     fn a_schedule_is_changed_in_part() {
-        let before = ScheduleSpec::Cron(CronSpec { cron: "0 2 * * 1-5".to_owned(), timezone: "Europe/Zurich".to_owned() });
+        let before =
+            ScheduleSpec::Cron(CronSpec { cron: "0 2 * * 1-5".to_owned(), timezone: "Europe/Zurich".to_owned() });
         let change = |text: &str| {
             let sentence = Sentence::new(text);
             match compose(&read(&sentence, &|_| true, false), Some(&before)) {
-                Some(Timing::At { schedule: ScheduleSpec::Cron(cron), .. }) => format!("{} {}", cron.cron, cron.timezone),
+                Some(Timing::At { schedule: ScheduleSpec::Cron(cron), .. }) => {
+                    format!("{} {}", cron.cron, cron.timezone)
+                }
                 other => format!("{other:?}"),
             }
         };

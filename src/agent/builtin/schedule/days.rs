@@ -46,7 +46,8 @@ fn weekdays(sentence: &Sentence, at: usize, pieces: &mut Pieces, led: bool) -> O
         return None;
     }
     let sure = led || sentence.word(at).len() > 4;
-    let ranged = sentence.is(at + 1, &["to", "through", "till", "until", "thru"]) || matches!(sentence.text(at + 1), "-" | "–");
+    let ranged =
+        sentence.is(at + 1, &["to", "through", "till", "until", "thru"]) || matches!(sentence.text(at + 1), "-" | "–");
     if ranged && let Some(last) = weekday(sentence.word(at + 2)) {
         pieces.weekdays = Some(format!("{first}-{}", if last == 0 { 7 } else { last }));
         return Some(3);
@@ -57,7 +58,10 @@ fn weekdays(sentence: &Sentence, at: usize, pieces: &mut Pieces, led: bool) -> O
         let comma = usize::from(sentence.text(at + used) == "," || sentence.text(at + used) == "/");
         let and = usize::from(sentence.is(at + used + comma, &["and", "&", "plus", "or"]));
         let on = usize::from(sentence.is(at + used + comma + and, &["on"]));
-        let Some(day) = (comma + and > 0).then(|| weekday(sentence.word(at + used + comma + and + on))).flatten() else { break };
+        let Some(day) = (comma + and > 0).then(|| weekday(sentence.word(at + used + comma + and + on))).flatten()
+        else {
+            break;
+        };
         days.push(day);
         used += comma + and + on + 1;
     }
@@ -74,7 +78,9 @@ fn weekdays(sentence: &Sentence, at: usize, pieces: &mut Pieces, led: bool) -> O
 fn ordinal(sentence: &Sentence, at: usize) -> Option<(u32, usize)> {
     if sentence.kind(at) == Some(Kind::Number) {
         let day = sentence.text(at).trim_end_matches('.').parse().ok().filter(|day| (1..=31).contains(day))?;
-        let suffix = sentence.get(at + 1).is_some_and(|token| token.glued && matches!(token.word.as_str(), "st" | "nd" | "rd" | "th"));
+        let suffix = sentence
+            .get(at + 1)
+            .is_some_and(|token| token.glued && matches!(token.word.as_str(), "st" | "nd" | "rd" | "th"));
         return suffix.then_some((day, 2));
     }
     lexicon::values().ordinals.get(sentence.word(at)).map(|day| (*day, 1))
@@ -101,7 +107,10 @@ fn of_month(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize
         let comma = usize::from(sentence.text(here) == ",");
         let and = usize::from(sentence.is(here + comma, &["and", "&"]));
         let again = usize::from(sentence.is(here + comma + and, &["the"]));
-        let Some((day, more)) = (comma + and > 0).then(|| ordinal(sentence, here + comma + and + again)).flatten() else { break };
+        let Some((day, more)) = (comma + and > 0).then(|| ordinal(sentence, here + comma + and + again)).flatten()
+        else {
+            break;
+        };
         days.push(day);
         used += comma + and + again + more;
     }
@@ -109,7 +118,8 @@ fn of_month(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize
     let written = sentence.kind(start) == Some(Kind::Number);
     let tail = month_tail(sentence, start + used + noun);
     // `the first customers` is no date: without `of the month` it takes a monthly frequency or `on the 1st`.
-    let monthly = pieces.every.is_some_and(|(_, unit)| matches!(unit, Unit::Month | Unit::Quarter)) || (written && sentence.is(at.saturating_sub(1), &["on"]));
+    let monthly = pieces.every.is_some_and(|(_, unit)| matches!(unit, Unit::Month | Unit::Quarter))
+        || (written && sentence.is(at.saturating_sub(1), &["on"]));
     if tail.is_none() && !monthly {
         return None;
     }

@@ -86,17 +86,37 @@ impl Pieces {
 
     /// Only a zone, a time or a part of the day: changes a schedule, makes none.
     pub(super) fn is_frequency(&self) -> bool {
-        self.cron.is_some() || self.every.is_some() || self.times_per.is_some() || self.weekdays.is_some() || self.month_days.is_some()
+        self.cron.is_some()
+            || self.every.is_some()
+            || self.times_per.is_some()
+            || self.weekdays.is_some()
+            || self.month_days.is_some()
     }
 
     /// These pieces with what the answer to a question about them adds or replaces.
     pub(super) fn settled_by(&self, answer: &Self) -> Self {
         if answer.is_frequency() || answer.on_demand {
-            let times = if answer.times.is_empty() && answer.every.is_some_and(|(number, unit)| number == 1.0 && unit == Unit::Day) { self.times.clone() } else { answer.times.clone() };
+            let times = if answer.times.is_empty()
+                && answer.every.is_some_and(|(number, unit)| number == 1.0 && unit == Unit::Day)
+            {
+                self.times.clone()
+            } else {
+                answer.times.clone()
+            };
             // `daily at 18:00` as the answer to `every weekday at 6`: the days stay.
             let kept = answer.every == Some((1.0, Unit::Day)) && answer.weekdays.is_none() && !answer.times.is_empty();
-            let (weekdays, month_days) = if kept { (self.weekdays.clone(), self.month_days.clone()) } else { (answer.weekdays.clone(), answer.month_days.clone()) };
-            return Self { times, weekdays, month_days, zone: answer.zone.clone().or_else(|| self.zone.clone()), ..answer.clone() };
+            let (weekdays, month_days) = if kept {
+                (self.weekdays.clone(), self.month_days.clone())
+            } else {
+                (answer.weekdays.clone(), answer.month_days.clone())
+            };
+            return Self {
+                times,
+                weekdays,
+                month_days,
+                zone: answer.zone.clone().or_else(|| self.zone.clone()),
+                ..answer.clone()
+            };
         }
         let mut settled = self.clone();
         if !answer.times.is_empty() {
@@ -165,12 +185,28 @@ fn piece(sentence: &Sentence, at: usize, pieces: &mut Pieces, asked: bool) -> Op
 /// `since Monday`, `the last 2 days`, `before noon`: said of rows, not of runs.
 fn looks_back(sentence: &Sentence, at: usize) -> bool {
     let back = |at: usize| {
-        sentence.is(at, &["since", "last", "past", "previous", "until", "till", "older", "newer", "than", "within", "ago", "preceding"])
-            && !sentence.is(at + 1, &["day"])
+        sentence.is(
+            at,
+            &[
+                "since",
+                "last",
+                "past",
+                "previous",
+                "until",
+                "till",
+                "older",
+                "newer",
+                "than",
+                "within",
+                "ago",
+                "preceding",
+            ],
+        ) && !sentence.is(at + 1, &["day"])
     };
     let before = at.checked_sub(1).is_some_and(back);
     let earlier = at.checked_sub(2).is_some_and(back) && sentence.kind(at.saturating_sub(1)) == Some(Kind::Number);
-    let half = sentence.is(at.saturating_sub(1), &["past"]) && sentence.is(at.saturating_sub(2), &["half", "quarter", "minutes", "five", "ten"]);
+    let half = sentence.is(at.saturating_sub(1), &["past"])
+        && sentence.is(at.saturating_sub(2), &["half", "quarter", "minutes", "five", "ten"]);
     (before || earlier) && !half
 }
 
@@ -213,7 +249,9 @@ fn frequency(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usiz
         set_every(pieces, every);
         return Some(1);
     }
-    if sentence.is(at, &["every", "each", "evry", "per", "once", "ever"]) || (sentence.is(at, &["at", "in", "with", "on"]) && sentence.is(at + 1, &["a", "an"])) {
+    if sentence.is(at, &["every", "each", "evry", "per", "once", "ever"])
+        || (sentence.is(at, &["at", "in", "with", "on"]) && sentence.is(at + 1, &["a", "an"]))
+    {
         return every(sentence, at, pieces);
     }
     if let Some((count, used)) = count(sentence, at)
@@ -225,7 +263,10 @@ fn frequency(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usiz
     // `15 minute intervals`, `a 30-minute schedule`.
     let (number, used) = clock::amount(sentence, at)?;
     let unit = unit_at(sentence, at + used)?;
-    let spaced = sentence.is(at + used + 1, &["interval", "intervals", "schedule", "cadence", "frequency", "rhythm", "cycle", "basis", "increments"]);
+    let spaced = sentence.is(
+        at + used + 1,
+        &["interval", "intervals", "schedule", "cadence", "frequency", "rhythm", "cycle", "basis", "increments"],
+    );
     spaced.then(|| {
         set_every(pieces, (number, unit));
         used + 2
@@ -241,7 +282,8 @@ fn set_every(pieces: &mut Pieces, every: (f64, Unit)) {
 
 fn every(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
     let lead = if sentence.is(at, &["once"]) {
-        1 + usize::from(sentence.is(at + 1, &["a", "an", "per", "every", "each", "in"])) + usize::from(sentence.is(at + 1, &["in"]) && sentence.is(at + 2, &["a", "an", "every"]))
+        1 + usize::from(sentence.is(at + 1, &["a", "an", "per", "every", "each", "in"]))
+            + usize::from(sentence.is(at + 1, &["in"]) && sentence.is(at + 2, &["a", "an", "every"]))
     } else if sentence.is(at, &["per"]) {
         // `per hour` alone says how often only after a count, which is read elsewhere.
         return None;
@@ -279,7 +321,8 @@ fn every(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
     if let Some((number, used)) = clock::amount(sentence, here) {
         let hyphen = usize::from(sentence.text(here + used) == "-");
         let unit = unit_at(sentence, here + used + hyphen)?;
-        let noun = usize::from(sentence.is(here + used + hyphen + 1, &["interval", "intervals", "schedule", "cadence"]));
+        let noun =
+            usize::from(sentence.is(here + used + hyphen + 1, &["interval", "intervals", "schedule", "cadence"]));
         if sentence.is(at, &["at", "in", "with", "on"]) && noun == 0 {
             return None;
         }
@@ -292,7 +335,12 @@ fn every(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
     }
     let unit = unit_at(sentence, here)?;
     // `every second row`, `each day's file` speak of other things.
-    if sentence.word(here).len() < 3 || (unit == Unit::Second && !sentence.word(here).ends_with('s') && sentence.kind(here + 1) == Some(Kind::Word) && !lexicon::is_known(sentence.word(here + 1))) {
+    if sentence.word(here).len() < 3
+        || (unit == Unit::Second
+            && !sentence.word(here).ends_with('s')
+            && sentence.kind(here + 1) == Some(Kind::Word)
+            && !lexicon::is_known(sentence.word(here + 1)))
+    {
         return None;
     }
     set_every(pieces, (1.0, unit));
@@ -341,20 +389,28 @@ fn per_unit(sentence: &Sentence, at: usize) -> Option<(Unit, usize)> {
 fn minute_of_hour(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
     let lead = usize::from(sentence.is(at, &["at", "@", "on"]));
     let here = at + lead;
-    if sentence.text(here) == ":" && sentence.kind(here + 1) == Some(Kind::Number) && sentence.get(here + 1).is_some_and(|token| token.glued) {
+    if sentence.text(here) == ":"
+        && sentence.kind(here + 1) == Some(Kind::Number)
+        && sentence.get(here + 1).is_some_and(|token| token.glued)
+    {
         let minute = sentence.text(here + 1).parse().ok().filter(|minute| *minute < 60)?;
         let mut used = lead + 2;
         set_minute(pieces, minute);
         // `at :05 and :35`
         while sentence.is(at + used, &["and", ","]) || sentence.text(at + used) == "," {
             let (colon, number) = (sentence.text(at + used + 1), sentence.text(at + used + 2));
-            let Some(more) = (colon == ":").then(|| number.parse().ok()).flatten().filter(|minute| *minute < 60) else { break };
+            let Some(more) = (colon == ":").then(|| number.parse().ok()).flatten().filter(|minute| *minute < 60) else {
+                break;
+            };
             pieces.minutes_more.push(more);
             used += 3;
         }
         return Some(used);
     }
-    if sentence.is(here, &["minute"]) && let Some((minute, used)) = clock::whole(sentence, here + 1) && minute < 60 {
+    if sentence.is(here, &["minute"])
+        && let Some((minute, used)) = clock::whole(sentence, here + 1)
+        && minute < 60
+    {
         set_minute(pieces, minute);
         return Some(lead + 1 + used);
     }
@@ -362,7 +418,8 @@ fn minute_of_hour(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option
         set_minute(pieces, 0);
         return Some(3);
     }
-    if lead == 1 && sentence.is(here, &["the"]) && sentence.is(here + 1, &["half"]) && sentence.is(here + 2, &["hour"]) {
+    if lead == 1 && sentence.is(here, &["the"]) && sentence.is(here + 1, &["half"]) && sentence.is(here + 2, &["hour"])
+    {
         set_minute(pieces, 30);
         return Some(4);
     }
@@ -417,14 +474,20 @@ fn window(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> 
     }
     let (first, used) = clock::hour(sentence, start)?;
     let middle = start + used;
-    let joined = sentence.is(middle, &["and", "to", "until", "till", "through"]) || sentence.text(middle) == "-" || sentence.text(middle) == "–";
+    let joined = sentence.is(middle, &["and", "to", "until", "till", "through"])
+        || sentence.text(middle) == "-"
+        || sentence.text(middle) == "–";
     let (last, used_last) = joined.then(|| clock::hour(sentence, middle + 1)).flatten()?;
     // A range of numbers is one of hours only where something else speaks of a schedule.
     let clear = pieces.every.is_some() || pieces.times_per.is_some() || lexicon::word_is(sentence.word(at), Class::To);
     if !clear || unit_at(sentence, middle + 1 + used_last).is_some_and(|unit| unit != Unit::Hour) {
         return None;
     }
-    let (first, last) = if first.1 == Clarity::Open && last.0 <= 12 && last.0 <= first.0 { (first.0, last.0 + 12) } else { (first.0, last.0) };
+    let (first, last) = if first.1 == Clarity::Open && last.0 <= 12 && last.0 <= first.0 {
+        (first.0, last.0 + 12)
+    } else {
+        (first.0, last.0)
+    };
     pieces.window = Some((first.min(23), last.min(24)));
     Some(middle + 1 + used_last - at)
 }
@@ -439,7 +502,10 @@ fn single_moment(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<
 /// Five fields, a nickname such as `@daily`, bare or in quotation marks.
 fn literal_cron(sentence: &Sentence) -> Option<(usize, usize, String)> {
     for (at, token) in sentence.tokens.iter().enumerate() {
-        if token.kind == Kind::Quoted && token.text.split_whitespace().count() == 5 && token.text.split_whitespace().all(is_cron_field) {
+        if token.kind == Kind::Quoted
+            && token.text.split_whitespace().count() == 5
+            && token.text.split_whitespace().all(is_cron_field)
+        {
             return Some((at, at + 1, token.text.split_whitespace().collect::<Vec<_>>().join(" ")));
         }
         let nickname = match token.word.as_str() {
@@ -458,7 +524,8 @@ fn literal_cron(sentence: &Sentence) -> Option<(usize, usize, String)> {
         }
         let rest = sentence.raw.get(token.start..).unwrap_or("");
         let fields: Vec<&str> = rest.split_whitespace().take(5).collect();
-        let trimmed: Vec<&str> = fields.iter().map(|field| field.trim_end_matches(['.', ';', '!', '?', ')', '"', '`'])).collect();
+        let trimmed: Vec<&str> =
+            fields.iter().map(|field| field.trim_end_matches(['.', ';', '!', '?', ')', '"', '`'])).collect();
         let starred = trimmed.iter().filter(|field| field.contains('*')).count() >= 2;
         if trimmed.len() == 5 && starred && trimmed.iter().all(|field| is_cron_field(field)) {
             let last = trimmed.last().map_or("", |field| *field).trim_end_matches(',');
@@ -484,8 +551,14 @@ fn is_cron_field(field: &str) -> bool {
     let field = field.trim_end_matches(',');
     let named = |part: &str| {
         let part = part.to_ascii_lowercase();
-        ["mon", "tue", "wed", "thu", "fri", "sat", "sun", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "l"].contains(&part.as_str())
+        [
+            "mon", "tue", "wed", "thu", "fri", "sat", "sun", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug",
+            "sep", "oct", "nov", "dec", "l",
+        ]
+        .contains(&part.as_str())
     };
     !field.is_empty()
-        && field.split([',', '-', '/', '#']).all(|part| part == "*" || (!part.is_empty() && part.chars().all(|digit| digit.is_ascii_digit())) || named(part))
+        && field.split([',', '-', '/', '#']).all(|part| {
+            part == "*" || (!part.is_empty() && part.chars().all(|digit| digit.is_ascii_digit())) || named(part)
+        })
 }

@@ -33,21 +33,35 @@ fn zone(sentence: &Sentence, at: usize, pieces: &Pieces) -> Option<(Option<Strin
     if sentence.is(at, &["local", "our", "my"]) && sentence.is(at + 1, &["time", "timezone"]) {
         return Some((None, 2));
     }
-    let label = if sentence.is(at, &["timezone", "tz"]) { 1 } else if sentence.is(at, &["time"]) && sentence.is(at + 1, &["zone"]) { 2 } else { 0 };
+    let label = if sentence.is(at, &["timezone", "tz"]) {
+        1
+    } else if sentence.is(at, &["time"]) && sentence.is(at + 1, &["zone"]) {
+        2
+    } else {
+        0
+    };
     if label > 0 {
-        let colon = usize::from(sentence.text(at + label) == ":" || sentence.is(at + label, &["is", "of", "=", "to", "for"]) || sentence.text(at + label) == "=");
+        let colon = usize::from(
+            sentence.text(at + label) == ":"
+                || sentence.is(at + label, &["is", "of", "=", "to", "for"])
+                || sentence.text(at + label) == "=",
+        );
         let (zone, used) = named(sentence, at + label + colon, true)?;
         return Some((Some(zone), label + colon + used));
     }
     let scheduled = !pieces.taken.is_empty();
-    let after_time = at.checked_sub(1).is_some_and(|before| pieces.taken.contains(&before)) || (sentence.is(at.saturating_sub(1), &["in", "("]) && at >= 2 && pieces.taken.contains(&(at - 2))) || sentence.text(at.saturating_sub(1)) == "(";
+    let after_time = at.checked_sub(1).is_some_and(|before| pieces.taken.contains(&before))
+        || (sentence.is(at.saturating_sub(1), &["in", "("]) && at >= 2 && pieces.taken.contains(&(at - 2)))
+        || sentence.text(at.saturating_sub(1)) == "(";
     let (zone, mut used) = named(sentence, at, after_time && scheduled)?;
-    let called = sentence.is(at + used, &["time", "timezone", "tz"]) || (sentence.is(at + used, &["standard", "daylight"]) && sentence.is(at + used + 1, &["time"]));
+    let called = sentence.is(at + used, &["time", "timezone", "tz"])
+        || (sentence.is(at + used, &["standard", "daylight"]) && sentence.is(at + used + 1, &["time"]));
     if called {
         used += 1 + usize::from(sentence.is(at + used, &["standard", "daylight"]));
         used += usize::from(sentence.is(at + used - 1, &["time"]) && sentence.is(at + used, &["zone"]));
     }
-    let explicit = sentence.span(at, at + used).contains('/') || matches!(sentence.word(at), "utc" | "gmt" | "cet" | "cest");
+    let explicit =
+        sentence.span(at, at + used).contains('/') || matches!(sentence.word(at), "utc" | "gmt" | "cet" | "cest");
     (called || explicit || (after_time && scheduled)).then_some((Some(zone), used))
 }
 
@@ -58,7 +72,9 @@ fn named(sentence: &Sentence, at: usize, near: bool) -> Option<(String, usize)> 
     // `Europe/Zurich`, `America/Argentina/Buenos_Aires`
     for length in [5, 3] {
         let text = sentence.span(at, at + length);
-        if text.contains('/') && let Some(zone) = iana(text) {
+        if text.contains('/')
+            && let Some(zone) = iana(text)
+        {
             return Some((zone, length));
         }
     }
@@ -66,8 +82,12 @@ fn named(sentence: &Sentence, at: usize, near: bool) -> Option<(String, usize)> 
         return Some((zone, 1));
     }
     // `UTC+2`
-    if sentence.is(at, &["utc", "gmt"]) && matches!(sentence.text(at + 1), "+" | "-") && sentence.get(at + 1).is_some_and(|token| token.glued) {
-        let hours: i32 = sentence.text(at + 2).trim_end_matches(":00").parse().ok().filter(|hours| (0..=14).contains(hours))?;
+    if sentence.is(at, &["utc", "gmt"])
+        && matches!(sentence.text(at + 1), "+" | "-")
+        && sentence.get(at + 1).is_some_and(|token| token.glued)
+    {
+        let hours: i32 =
+            sentence.text(at + 2).trim_end_matches(":00").parse().ok().filter(|hours| (0..=14).contains(hours))?;
         let sign = if sentence.text(at + 1) == "+" { '-' } else { '+' };
         return Some((if hours == 0 { "UTC".to_owned() } else { format!("Etc/GMT{sign}{hours}") }, 3));
     }
@@ -84,7 +104,9 @@ fn named(sentence: &Sentence, at: usize, near: bool) -> Option<(String, usize)> 
         {
             return Some((zone.clone(), length));
         }
-        if (near || time_follows) && let Some(zone) = city(&phrase) {
+        if (near || time_follows)
+            && let Some(zone) = city(&phrase)
+        {
             return Some((zone, length));
         }
     }
@@ -92,7 +114,11 @@ fn named(sentence: &Sentence, at: usize, near: bool) -> Option<(String, usize)> 
 }
 
 fn iana(name: &str) -> Option<String> {
-    chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).find(|zone| zone.eq_ignore_ascii_case(name)).map(str::to_owned)
+    chrono_tz::TZ_VARIANTS
+        .iter()
+        .map(|zone| zone.name())
+        .find(|zone| zone.eq_ignore_ascii_case(name))
+        .map(str::to_owned)
 }
 
 /// The zone whose city this is.

@@ -31,7 +31,27 @@ impl Walk<'_> {
         let mut list = List { names: Vec::new(), unknown: Vec::new(), loose: Vec::new(), to: from };
         let mut at = from;
         loop {
-            while sentence.is(at, &["the", "their", "its", "my", "our", "both", "of", "customer's", "a", "all", "any", "also", "values", "value"]) || (sentence.is(at, &["column", "columns", "field", "fields"]) && self.free(at)) || matches!(sentence.text(at), "(" | ":") {
+            while sentence.is(
+                at,
+                &[
+                    "the",
+                    "their",
+                    "its",
+                    "my",
+                    "our",
+                    "both",
+                    "of",
+                    "customer's",
+                    "a",
+                    "all",
+                    "any",
+                    "also",
+                    "values",
+                    "value",
+                ],
+            ) || (sentence.is(at, &["column", "columns", "field", "fields"]) && self.free(at))
+                || matches!(sentence.text(at), "(" | ":")
+            {
                 // A column may be called like a word that is passed over.
                 if columns.mention(sentence, at, &free).is_some() {
                     break;
@@ -47,19 +67,29 @@ impl Walk<'_> {
                 list.loose.push((sentence.span(at, at + length).to_owned(), names.join("`, `")));
                 list.names.extend(names);
                 at += length;
-            } else if let Some((to, named)) = if loose { columns.loose_mention(sentence, at, &free) } else { columns.mention(sentence, at, &free) } {
+            } else if let Some((to, named)) =
+                if loose { columns.loose_mention(sentence, at, &free) } else { columns.mention(sentence, at, &free) }
+            {
                 if named.how != How::Name {
                     list.loose.push((sentence.span(at, to).to_owned(), named.names.join("`, `")));
                 }
                 list.names.extend(named.names);
                 at = to;
-            } else if let Some(name) = (loose && !columns.is_empty()).then(|| self.unknown_name(at)).flatten().filter(|_| self.list_goes_on(at, &list)) {
+            } else if let Some(name) = (loose && !columns.is_empty())
+                .then(|| self.unknown_name(at))
+                .flatten()
+                .filter(|_| self.list_goes_on(at, &list))
+            {
                 list.unknown.push(name);
                 at += 1;
             } else {
                 break;
             }
-            while sentence.is(at, &["column", "columns", "field", "fields", "cols", "values", "value", "attribute", "attributes"]) && free(at) || sentence.text(at) == ")" {
+            while sentence
+                .is(at, &["column", "columns", "field", "fields", "cols", "values", "value", "attribute", "attributes"])
+                && free(at)
+                || sentence.text(at) == ")"
+            {
                 at += 1;
             }
             list.to = at;
@@ -79,7 +109,28 @@ impl Walk<'_> {
     fn list_goes_on(&self, at: usize, list: &List) -> bool {
         let sentence = &self.context.reading.sentence;
         let next = sentence.word(at + 1);
-        let ends = next.is_empty() || matches!(sentence.text(at + 1), "," | "." | ";" | ")" | "&") || matches!(next, "and" | "or" | "column" | "columns" | "field" | "from" | "into" | "to" | "in" | "for" | "of" | "with" | "please" | "every" | "when" | "before" | "as");
+        let ends = next.is_empty()
+            || matches!(sentence.text(at + 1), "," | "." | ";" | ")" | "&")
+            || matches!(
+                next,
+                "and"
+                    | "or"
+                    | "column"
+                    | "columns"
+                    | "field"
+                    | "from"
+                    | "into"
+                    | "to"
+                    | "in"
+                    | "for"
+                    | "of"
+                    | "with"
+                    | "please"
+                    | "every"
+                    | "when"
+                    | "before"
+                    | "as"
+            );
         ends || list.names.is_empty() && list.unknown.is_empty()
     }
 
@@ -89,9 +140,26 @@ impl Walk<'_> {
         let is_personal = |name: &str| {
             let parts = parts(name);
             let folded = fold(name);
-            words.contains(&folded) || parts.iter().any(|part| matches!(part.as_str(), "email" | "phone" | "mail" | "mobile" | "ssn" | "iban" | "passport" | "surname" | "birthdate" | "dob")) || words.iter().any(|word| word.len() >= 6 && folded.contains(word.as_str()))
+            words.contains(&folded)
+                || parts.iter().any(|part| {
+                    matches!(
+                        part.as_str(),
+                        "email"
+                            | "phone"
+                            | "mail"
+                            | "mobile"
+                            | "ssn"
+                            | "iban"
+                            | "passport"
+                            | "surname"
+                            | "birthdate"
+                            | "dob"
+                    )
+                })
+                || words.iter().any(|word| word.len() >= 6 && folded.contains(word.as_str()))
         };
-        let names: BTreeSet<String> = self.context.columns.all().map(|column| column.name.clone()).filter(|name| is_personal(name)).collect();
+        let names: BTreeSet<String> =
+            self.context.columns.all().map(|column| column.name.clone()).filter(|name| is_personal(name)).collect();
         names.into_iter().collect()
     }
 
@@ -105,19 +173,29 @@ impl Walk<'_> {
         if let Some(name) = list.unknown.first() {
             let streams = self.streams();
             let likely = self.likely(name);
-            let options = likely.iter().map(|column| (column.clone(), column.clone())).chain(std::iter::once(("Go on without it".to_owned(), "go on without it".to_owned()))).collect();
+            let options = likely
+                .iter()
+                .map(|column| (column.clone(), column.clone()))
+                .chain(std::iter::once(("Go on without it".to_owned(), "go on without it".to_owned())))
+                .collect();
             self.doubt(slot, format!("{streams} has no column `{name}`. Which column is meant?"), options);
         }
     }
 
     pub(super) fn streams(&self) -> String {
-        let names: Vec<String> = self.context.columns.schemas().iter().take(3).map(|schema| format!("`{}`", schema.stream)).collect();
+        let names: Vec<String> =
+            self.context.columns.schemas().iter().take(3).map(|schema| format!("`{}`", schema.stream)).collect();
         names.join(", ")
     }
 
     pub(super) fn likely(&self, name: &str) -> Vec<String> {
         let folded = fold(name);
-        let mut scored: Vec<(f64, String)> = self.context.columns.all().map(|column| (likeness(&folded, &fold(&column.name)), column.name.clone())).collect();
+        let mut scored: Vec<(f64, String)> = self
+            .context
+            .columns
+            .all()
+            .map(|column| (likeness(&folded, &fold(&column.name)), column.name.clone()))
+            .collect();
         scored.sort_by(|one, other| other.0.total_cmp(&one.0));
         let mut names: Vec<String> = Vec::new();
         for (_, name) in scored {
@@ -134,7 +212,9 @@ impl Walk<'_> {
         let sentence = &self.context.reading.sentence;
         let mut taken = BTreeSet::new();
         for at in 0..sentence.len() {
-            if let Some((to, _)) = self.context.columns.mention(sentence, at, &|at| self.free(at)).filter(|(to, _)| *to > at + 1) {
+            if let Some((to, _)) =
+                self.context.columns.mention(sentence, at, &|at| self.free(at)).filter(|(to, _)| *to > at + 1)
+            {
                 taken.extend(at..to);
             }
         }
@@ -152,10 +232,19 @@ impl Walk<'_> {
                 continue;
             };
             let mut verb = list.to;
-            while sentence.is(verb, &["is", "are", "be", "should", "must", "gets", "get", "being", "to", "as", "need", "needs", "has", "have", "will", "column", "a", "with", "by", "stay", "stays"]) || matches!(sentence.text(verb), "->" | "→" | "=" | ":" | "=>" | "(") {
+            while sentence.is(
+                verb,
+                &[
+                    "is", "are", "be", "should", "must", "gets", "get", "being", "to", "as", "need", "needs", "has",
+                    "have", "will", "column", "a", "with", "by", "stay", "stays",
+                ],
+            ) || matches!(sentence.text(verb), "->" | "→" | "=" | ":" | "=>" | "(")
+            {
                 verb += 1;
             }
-            let passive = lexicon::longest(&sentence, verb, MASKS).filter(|(class, length)| (verb..verb + length).all(|at| self.free(at)) && is_passive(&sentence, verb, list.to, *class));
+            let passive = lexicon::longest(&sentence, verb, MASKS).filter(|(class, length)| {
+                (verb..verb + length).all(|at| self.free(at)) && is_passive(&sentence, verb, list.to, *class)
+            });
             if let Some((class, length)) = passive {
                 self.take(at, verb + length + usize::from(sentence.text(verb + length) == ")"));
                 self.mask(at, list.names, class, verb + length);
@@ -176,7 +265,14 @@ impl Walk<'_> {
                 at += 1;
                 continue;
             }
-            let next = self.unmasked(at).or_else(|| self.masked(at)).or_else(|| self.renamed(at)).or_else(|| self.cast(at)).or_else(|| self.restored(at)).or_else(|| self.left_out(at)).or_else(|| self.selected(at));
+            let next = self
+                .unmasked(at)
+                .or_else(|| self.masked(at))
+                .or_else(|| self.renamed(at))
+                .or_else(|| self.cast(at))
+                .or_else(|| self.restored(at))
+                .or_else(|| self.left_out(at))
+                .or_else(|| self.selected(at));
             at = next.unwrap_or(at).max(at + 1);
         }
         if self.context.focus == Some("streams.columns") && self.changes.is_empty() {
@@ -185,7 +281,8 @@ impl Walk<'_> {
     }
 
     fn verb(&self, at: usize, class: Class) -> Option<usize> {
-        lexicon::phrase(&self.context.reading.sentence, at, class).filter(|length| (at..at + length).all(|at| self.free(at)))
+        lexicon::phrase(&self.context.reading.sentence, at, class)
+            .filter(|length| (at..at + length).all(|at| self.free(at)))
     }
 
     fn unmasked(&mut self, at: usize) -> Option<usize> {
@@ -194,7 +291,9 @@ impl Walk<'_> {
             let noun = at + 1 + usize::from(sentence.is(at + 1, &["the", "any"]));
             sentence.is(noun, &["mask", "masking", "hash", "hashing", "redaction", "hashes", "masks"])
         };
-        let length = self.verb(at, Class::Unmask).or_else(|| removes.then(|| 2 + usize::from(sentence.is(at + 1, &["the", "any"]))))?;
+        let length = self
+            .verb(at, Class::Unmask)
+            .or_else(|| removes.then(|| 2 + usize::from(sentence.is(at + 1, &["the", "any"]))))?;
         let start = at + length + usize::from(sentence.is(at + length, &["on", "of", "for", "from"]));
         let names = match self.column_list(start, true) {
             Some(list) => {
@@ -222,7 +321,8 @@ impl Walk<'_> {
             self.mask(at, list.names, class, verb + length);
             return Some(verb + length);
         }
-        let (class, length) = lexicon::longest(&sentence, at, MASKS).filter(|(_, length)| (at..at + length).all(|at| self.free(at)))?;
+        let (class, length) =
+            lexicon::longest(&sentence, at, MASKS).filter(|(_, length)| (at..at + length).all(|at| self.free(at)))?;
         let mut start = at + length;
         while sentence.is(start, &["on", "for", "of", "out", "also"]) {
             start += 1;
@@ -243,7 +343,8 @@ impl Walk<'_> {
         }
         let closer = match sentence.word(behind) {
             "partially" | "partly" | "partial" => Some((Class::Partial, 1)),
-            _ => lexicon::longest(&sentence, behind, &[Class::Hash, Class::Redact, Class::Nullify]).filter(|_| class == Class::Mask),
+            _ => lexicon::longest(&sentence, behind, &[Class::Hash, Class::Redact, Class::Nullify])
+                .filter(|_| class == Class::Mask),
         };
         if let Some((_, length)) = closer {
             self.take(behind, behind + length);
@@ -254,7 +355,10 @@ impl Walk<'_> {
             Class::Nullify => MaskSpec::Null,
             Class::Redact => MaskSpec::Redact,
             _ => {
-                self.assume("streams.columns", "Masked columns carry `[redacted]`; `hash`, `partial` and `null` are the other ways.".to_owned());
+                self.assume(
+                    "streams.columns",
+                    "Masked columns carry `[redacted]`; `hash`, `partial` and `null` are the other ways.".to_owned(),
+                );
                 MaskSpec::Redact
             }
         };
@@ -268,36 +372,67 @@ impl Walk<'_> {
         let sentence = self.context.reading.sentence.clone();
         let verb = self.verb(at, Class::Rename);
         let start = at + verb.unwrap_or(0);
-        let start = start + usize::from(verb.is_some() && sentence.is(start, &["the"])) + usize::from(verb.is_some() && sentence.is(start + usize::from(sentence.is(start, &["the"])), &["column", "field"]));
+        let start = start
+            + usize::from(verb.is_some() && sentence.is(start, &["the"]))
+            + usize::from(
+                verb.is_some() && sentence.is(start + usize::from(sentence.is(start, &["the"])), &["column", "field"]),
+            );
         let free = |at: usize| self.free(at);
-        let (to, named) = if verb.is_some() { self.context.columns.loose_mention(&sentence, start, &free)? } else { self.context.columns.mention(&sentence, start, &free)? };
+        let (to, named) = if verb.is_some() {
+            self.context.columns.loose_mention(&sentence, start, &free)?
+        } else {
+            self.context.columns.mention(&sentence, start, &free)?
+        };
         let mut here = to + usize::from(sentence.is(to, &["column", "field"]));
         let mut linked = verb.is_some();
-        while sentence.is(here, &["to", "as", "into", "just", "simply", "is", "should", "be", "called", "named", "renamed", "gets", "the", "name", "becomes", "become", "will", "being"]) || matches!(sentence.text(here), "->" | "→" | "=>" | ":" | "=") {
+        while sentence.is(
+            here,
+            &[
+                "to", "as", "into", "just", "simply", "is", "should", "be", "called", "named", "renamed", "gets",
+                "the", "name", "becomes", "become", "will", "being",
+            ],
+        ) || matches!(sentence.text(here), "->" | "→" | "=>" | ":" | "=")
+        {
             let name_here = sentence.is(here, &["name"]) && self.ends_name(here);
             if name_here {
                 break;
             }
-            linked |= sentence.is(here, &["as", "called", "named", "renamed", "becomes"]) || matches!(sentence.text(here), "->" | "→" | "=>");
+            linked |= sentence.is(here, &["as", "called", "named", "renamed", "becomes"])
+                || matches!(sentence.text(here), "->" | "→" | "=>");
             here += 1;
         }
-        let token = sentence.get(here).filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted) && self.free(here))?;
+        let token =
+            sentence.get(here).filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted) && self.free(here))?;
         let name = token.text.clone();
         let typed = type_at(&sentence, here).is_some() && verb.is_none();
-        if !linked || here == to || typed || (token.kind == Kind::Word && sentence.is(here, &["key", "the", "cursor", "a", "an", "primary", "null", "is", "and", "hashed", "masked"])) {
+        if !linked
+            || here == to
+            || typed
+            || (token.kind == Kind::Word
+                && sentence
+                    .is(here, &["key", "the", "cursor", "a", "an", "primary", "null", "is", "and", "hashed", "masked"]))
+        {
             return None;
         }
         self.take(at, here + 1);
         if named.how != How::Name {
-            self.assume("streams.columns", format!("`{}` is read as the column `{}`.", sentence.span(start, to), named.names.join("`, `")));
+            self.assume(
+                "streams.columns",
+                format!("`{}` is read as the column `{}`.", sentence.span(start, to), named.names.join("`, `")),
+            );
         }
         self.change(at, Change::Rename(named.names, name));
         let mut end = here + 1;
         // `rename a to b and c to d`
         if verb.is_some() {
-            let separators = usize::from(sentence.text(end) == ",") + usize::from(sentence.is(end + usize::from(sentence.text(end) == ","), &["and"]));
-            let next = (separators > 0).then(|| self.context.columns.mention(&sentence, end + separators, &|at| self.free(at))).flatten();
-            if let Some((to, named)) = next.filter(|(to, _)| sentence.is(*to, &["to", "as", "into"]) || matches!(sentence.text(*to), "->" | "→")) {
+            let separators = usize::from(sentence.text(end) == ",")
+                + usize::from(sentence.is(end + usize::from(sentence.text(end) == ","), &["and"]));
+            let next = (separators > 0)
+                .then(|| self.context.columns.mention(&sentence, end + separators, &|at| self.free(at)))
+                .flatten();
+            if let Some((to, named)) = next
+                .filter(|(to, _)| sentence.is(*to, &["to", "as", "into"]) || matches!(sentence.text(*to), "->" | "→"))
+            {
                 let here = to + 1;
                 let token = sentence.get(here).filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted))?;
                 let name = token.text.clone();
@@ -312,7 +447,9 @@ impl Walk<'_> {
     /// Whether a word that may lead a name is the name itself: nothing follows it in its clause.
     fn ends_name(&self, at: usize) -> bool {
         let sentence = &self.context.reading.sentence;
-        at + 1 >= sentence.len() || matches!(sentence.text(at + 1), "," | "." | ";" | "!") || sentence.is(at + 1, &["and", "in", "into", "to", "on", "please", "every", "for"])
+        at + 1 >= sentence.len()
+            || matches!(sentence.text(at + 1), "," | "." | ";" | "!")
+            || sentence.is(at + 1, &["and", "in", "into", "to", "on", "please", "every", "for"])
     }
 
     /// `cast amount to decimal(18,4)`, `store zip as text`, `make it_id a string`.
@@ -325,7 +462,9 @@ impl Walk<'_> {
         }
         let list = self.column_list(start, verb.is_some())?;
         let mut here = list.to;
-        while sentence.is(here, &["to", "as", "into", "in", "a", "an", "is", "be", "should", "type", "of"]) || matches!(sentence.text(here), "->" | "→" | "::" | ":") {
+        while sentence.is(here, &["to", "as", "into", "in", "a", "an", "is", "be", "should", "type", "of"])
+            || matches!(sentence.text(here), "->" | "→" | "::" | ":")
+        {
             here += 1;
         }
         let (type_name, to) = type_at(&sentence, here)?;
@@ -368,9 +507,14 @@ impl Walk<'_> {
         let sentence = self.context.reading.sentence.clone();
         let length = self.verb(at, Class::Except)?;
         let list = self.column_list(at + length, true)?;
-        let noun = (at..list.to).any(|at| lexicon::is(&sentence, at, Class::Column)) || lexicon::is(&sentence, list.to, Class::Column);
+        let noun = (at..list.to).any(|at| lexicon::is(&sentence, at, Class::Column))
+            || lexicon::is(&sentence, list.to, Class::Column);
         // Unknown names alone are columns only where they are called so, or where nothing else can be left out.
-        if list.names.is_empty() && !noun && (self.context.reading.wildcard.is_some() || sentence.is(at, &["forget", "drop", "no", "skip", "remove", "delete", "ignore"])) {
+        if list.names.is_empty()
+            && !noun
+            && (self.context.reading.wildcard.is_some()
+                || sentence.is(at, &["forget", "drop", "no", "skip", "remove", "delete", "ignore"]))
+        {
             return None;
         }
         self.take(at, list.to);
@@ -386,7 +530,8 @@ impl Walk<'_> {
         let sentence = self.context.reading.sentence.clone();
         let noun = sentence.is(at, &["columns", "fields"]).then_some(1);
         let length = self.verb(at, Class::Select).or(noun)?;
-        let called = noun.is_some() || (at + length..at + length + 3).any(|at| sentence.is(at, &["column", "columns", "field", "fields"]));
+        let called = noun.is_some()
+            || (at + length..at + length + 3).any(|at| sentence.is(at, &["column", "columns", "field", "fields"]));
         let list = self.column_list(at + length, called)?;
         if list.names.is_empty() && list.unknown.is_empty() || sentence.kind(list.to) == Some(Kind::Operator) {
             return None;
@@ -405,7 +550,11 @@ impl Walk<'_> {
         for at in 1..sentence.len() {
             let opens = sentence.text(at) == "(" && self.context.reading.is(at - 1, Use::Stream);
             let start = at + 1 + usize::from(sentence.is(at + 1, &["only", "just"]));
-            if let Some(list) = opens.then(|| self.column_list(start, false)).flatten().filter(|list| sentence.text(list.to.saturating_sub(1)) == ")") {
+            if let Some(list) = opens
+                .then(|| self.column_list(start, false))
+                .flatten()
+                .filter(|list| sentence.text(list.to.saturating_sub(1)) == ")")
+            {
                 self.take(at, list.to);
                 self.change(at, Change::Select(list.names));
             }
@@ -415,9 +564,14 @@ impl Walk<'_> {
     /// `copy id, email and name of customers`, `select id, email from customers`.
     fn listed_before_stream(&mut self) {
         let sentence = self.context.reading.sentence.clone();
-        let stream_at = |from: usize| (from..from + 4).find(|at| !sentence.is(*at, &["the", "my", "our", "table"])).is_some_and(|at| self.context.reading.is(at, Use::Stream));
+        let stream_at = |from: usize| {
+            (from..from + 4)
+                .find(|at| !sentence.is(*at, &["the", "my", "our", "table"]))
+                .is_some_and(|at| self.context.reading.is(at, Use::Stream))
+        };
         for at in 0..sentence.len() {
-            let verb = lexicon::is(&sentence, at, Class::Transfer) || sentence.is(at, &["select", "take", "get", "only"]);
+            let verb =
+                lexicon::is(&sentence, at, Class::Transfer) || sentence.is(at, &["select", "take", "get", "only"]);
             let start = at + 1 + usize::from(sentence.is(at + 1, &["only", "just"]));
             let Some(list) = verb.then(|| self.column_list(start, false)).flatten() else { continue };
             if sentence.is(list.to, &["of", "from", "in"]) && stream_at(list.to + 1) {
@@ -432,7 +586,9 @@ impl Walk<'_> {
     fn asked_columns(&mut self) {
         let sentence = self.context.reading.sentence.clone();
         for at in 0..sentence.len() {
-            if let Some(list) = self.free(at).then(|| self.column_list(at, true)).flatten().filter(|list| list.unknown.is_empty()) {
+            if let Some(list) =
+                self.free(at).then(|| self.column_list(at, true)).flatten().filter(|list| list.unknown.is_empty())
+            {
                 self.take(at, list.to);
                 self.change(at, Change::Restore(list.names));
                 return;
@@ -445,7 +601,8 @@ impl Walk<'_> {
 fn is_passive(sentence: &crate::agent::builtin::token::Sentence, verb: usize, after: usize, class: Class) -> bool {
     let word = sentence.word(verb);
     let participle = word.ends_with("ed") || word.ends_with("en") || matches!(class, Class::Partial);
-    let linked = verb > after && !(verb == after + 1 && sentence.is(after, &["with", "by", "a", "is", "="]) && class != Class::Hash);
+    let linked = verb > after
+        && !(verb == after + 1 && sentence.is(after, &["with", "by", "a", "is", "="]) && class != Class::Hash);
     let only_equals = (after..verb).all(|at| matches!(sentence.text(at), "=" | ":") || sentence.is(at, &["is", "are"]));
     // `phone is null` compares; `phone should be null`, `phone -> null` mask.
     let null = matches!(word, "null" | "nulls" | "blank");

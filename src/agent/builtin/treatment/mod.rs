@@ -70,7 +70,13 @@ pub(super) struct Treatment {
 
 impl Treatment {
     pub(super) fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.doubts.is_empty() && self.pieces.is_empty() && self.options == OptionsSpec::default() && self.runtime.is_none() && self.quarantine.is_none() && self.notify.is_empty()
+        self.changes.is_empty()
+            && self.doubts.is_empty()
+            && self.pieces.is_empty()
+            && self.options == OptionsSpec::default()
+            && self.runtime.is_none()
+            && self.quarantine.is_none()
+            && self.notify.is_empty()
     }
 }
 
@@ -147,7 +153,8 @@ impl Walk<'_> {
         let before = |back: usize| at.checked_sub(back).map_or("", |at| sentence.word(at));
         matches!(before(1), "not" | "no" | "without" | "don't" | "dont" | "never" | "stop")
             || (matches!(before(1), "of" | "than") && matches!(before(2), "instead" | "rather"))
-            || (matches!(before(1), "an" | "a" | "the" | "do" | "be" | "do a" | "it") && matches!(before(2), "not" | "don't" | "dont" | "without"))
+            || (matches!(before(1), "an" | "a" | "the" | "do" | "be" | "do a" | "it")
+                && matches!(before(2), "not" | "don't" | "dont" | "without"))
     }
 
     /// Restrictions of rows.
@@ -155,10 +162,19 @@ impl Walk<'_> {
         let reading = self.context.reading;
         let sentence = &reading.sentence;
         for at in 0..sentence.len() {
-            if let Some(length) = lexicon::phrase(sentence, at, Class::NoFilter).filter(|length| (at..at + length).all(|at| self.free(at))) {
+            if let Some(length) = lexicon::phrase(sentence, at, Class::NoFilter)
+                .filter(|length| (at..at + length).all(|at| self.free(at)))
+            {
                 // `all rows where …` restricts them after all; `all rows` matters only where a filter may stand.
-                let restricted = (at + length..sentence.len()).any(|at| sentence.is(at, &["where", "whose", "with", "from", "since", "after", "before", "that"]) && self.free(at) && sentence.is(at, &["where", "whose", "since", "after", "before"]));
-                let explicit = sentence.span(at, at + length).contains("filter") || sentence.span(at, at + length).contains("condition") || sentence.span(at, at + length).contains("where") || sentence.span(at, at + length).contains("unfiltered");
+                let restricted = (at + length..sentence.len()).any(|at| {
+                    sentence.is(at, &["where", "whose", "with", "from", "since", "after", "before", "that"])
+                        && self.free(at)
+                        && sentence.is(at, &["where", "whose", "since", "after", "before"])
+                });
+                let explicit = sentence.span(at, at + length).contains("filter")
+                    || sentence.span(at, at + length).contains("condition")
+                    || sentence.span(at, at + length).contains("where")
+                    || sentence.span(at, at + length).contains("unfiltered");
                 if !restricted || explicit {
                     self.take(at, at + length);
                     self.change(at, Change::NoFilter);
@@ -168,7 +184,14 @@ impl Walk<'_> {
         let used = self.used.clone();
         let free = |at: usize| used.get(at) == Some(&false);
         let stream = |at: usize| reading.is(at, Use::Stream);
-        let reader = condition::Reader { sentence, columns: self.context.columns, free: &free, stream: &stream, now: self.context.now, asked: self.context.focus == Some("streams.filter") };
+        let reader = condition::Reader {
+            sentence,
+            columns: self.context.columns,
+            free: &free,
+            stream: &stream,
+            now: self.context.now,
+            asked: self.context.focus == Some("streams.filter"),
+        };
         let (conditions, unclear) = condition::read(&reader);
         let mentioned: Vec<String> = conditions.iter().map(|condition| condition.expression.text()).collect();
         for condition in conditions {
@@ -180,8 +203,13 @@ impl Walk<'_> {
             }
             // `only active users … where status = 'active'`: said twice, meant once.
             let text = condition.expression.text();
-            let again = self.changes.iter().any(|placed| matches!(&placed.change, Change::Filter(before) if before.text() == text))
-                || (!condition.assumed.is_empty() && mentioned.iter().filter(|other| **other == text).count() > 1 && self.changes.iter().any(|placed| matches!(&placed.change, Change::Filter(_))));
+            let again = self
+                .changes
+                .iter()
+                .any(|placed| matches!(&placed.change, Change::Filter(before) if before.text() == text))
+                || (!condition.assumed.is_empty()
+                    && mentioned.iter().filter(|other| **other == text).count() > 1
+                    && self.changes.iter().any(|placed| matches!(&placed.change, Change::Filter(_))));
             if again {
                 continue;
             }

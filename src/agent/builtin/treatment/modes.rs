@@ -32,10 +32,16 @@ impl Walk<'_> {
             if !(at..at + length).all(|at| self.free(at)) {
                 continue;
             }
-            let behind = (at + length..at + length + 7).find_map(|from| self.duration(from).map(|(text, used)| (from, used, text)));
-            let before = at.checked_sub(2).into_iter().chain(at.checked_sub(3)).chain(at.checked_sub(4)).find_map(|from| {
-                self.duration(from).filter(|(_, used)| from + used == at || (from + used + 1 == at && sentence.is(at - 1, &["of", "a"]))).map(|(text, used)| (from, used, text))
-            });
+            let behind = (at + length..at + length + 7)
+                .find_map(|from| self.duration(from).map(|(text, used)| (from, used, text)));
+            let before =
+                at.checked_sub(2).into_iter().chain(at.checked_sub(3)).chain(at.checked_sub(4)).find_map(|from| {
+                    self.duration(from)
+                        .filter(|(_, used)| {
+                            from + used == at || (from + used + 1 == at && sentence.is(at - 1, &["of", "a"]))
+                        })
+                        .map(|(text, used)| (from, used, text))
+                });
             let Some((from, used, text)) = before.or(behind.filter(|_| !late || length > 1)) else { continue };
             self.take(at.min(from), (at + length).max(from + used));
             self.change(at, Change::Lookback(text));
@@ -46,13 +52,17 @@ impl Walk<'_> {
     fn duration(&self, at: usize) -> Option<(String, usize)> {
         let sentence = &self.context.reading.sentence;
         let word = sentence.text(at);
-        if word.len() > 2 && word.starts_with('P') && word.chars().skip(1).all(|letter| letter.is_ascii_digit() || "TDHMSW".contains(letter)) {
+        if word.len() > 2
+            && word.starts_with('P')
+            && word.chars().skip(1).all(|letter| letter.is_ascii_digit() || "TDHMSW".contains(letter))
+        {
             return Some((word.to_owned(), 1));
         }
         let article = sentence.is(at, &["a", "an", "one", "the"]);
         let (number, used) = if article { (1.0, 1) } else { amount(sentence, at)? };
         let hyphen = usize::from(sentence.text(at + used) == "-");
-        let unit = schedule::unit(sentence.word(at + used + hyphen)).filter(|_| !article || sentence.word(at + used).len() > 2)?;
+        let unit = schedule::unit(sentence.word(at + used + hyphen))
+            .filter(|_| !article || sentence.word(at + used).len() > 2)?;
         let text = match unit {
             Unit::Second => format!("PT{number}S"),
             Unit::Minute => format!("PT{number}M"),
@@ -70,13 +80,21 @@ impl Walk<'_> {
         let sentence = self.context.reading.sentence.clone();
         let mut at = 0;
         while at < sentence.len() {
-            let found = lexicon::phrase(&sentence, at, Class::Key).filter(|length| (at..at + length).all(|at| self.free(at)));
+            let found =
+                lexicon::phrase(&sentence, at, Class::Key).filter(|length| (at..at + length).all(|at| self.free(at)));
             let Some(length) = found else {
                 at += 1;
                 continue;
             };
             let mut start = at + length;
-            while sentence.is(start, &["is", "of", "the", "column", "columns", "on", "should", "be", "are", "field", "by", "to", "using", "being", "with", "as"]) || matches!(sentence.text(start), ":" | "=" | "(") {
+            while sentence.is(
+                start,
+                &[
+                    "is", "of", "the", "column", "columns", "on", "should", "be", "are", "field", "by", "to", "using",
+                    "being", "with", "as",
+                ],
+            ) || matches!(sentence.text(start), ":" | "=" | "(")
+            {
                 start += 1;
             }
             let words = sentence.span(at, at + length).to_lowercase();
@@ -95,14 +113,21 @@ impl Walk<'_> {
                 at += length;
                 continue;
             }
-            let verb = ["merge", "upsert", "dedup", "de-dup", "deduplicate", "one row per"].iter().any(|verb| words.starts_with(verb));
+            let verb = ["merge", "upsert", "dedup", "de-dup", "deduplicate", "one row per"]
+                .iter()
+                .any(|verb| words.starts_with(verb));
             let unknown = self.unknown_name(start).filter(|_| verb || words.contains("key"));
             if let Some(name) = unknown.filter(|_| !self.context.columns.is_empty()) {
                 self.take(at, start + 1);
                 self.imply_write(at, &words);
-                let options = self.likely(&name).into_iter().map(|column| (column.clone(), format!("key {column}"))).collect();
+                let options =
+                    self.likely(&name).into_iter().map(|column| (column.clone(), format!("key {column}"))).collect();
                 let streams = self.streams();
-                self.doubt("streams.key", format!("{streams} has no column `{name}`. Which columns identify a row?"), options);
+                self.doubt(
+                    "streams.key",
+                    format!("{streams} has no column `{name}`. Which columns identify a row?"),
+                    options,
+                );
             } else if verb || words.contains("primary") || words == "pk" {
                 // `dedupe by primary key`: the key is the stream's own.
                 self.take(at, at + length);
@@ -115,7 +140,11 @@ impl Walk<'_> {
     fn imply_write(&mut self, at: usize, words: &str) {
         if words.starts_with("merg") || words.starts_with("upsert") || words.starts_with("match") {
             self.change(at, Change::Write(WriteSpec::Merge));
-        } else if words.starts_with("dedup") || words.starts_with("de-dup") || words.starts_with("unique") || words.starts_with("one row") {
+        } else if words.starts_with("dedup")
+            || words.starts_with("de-dup")
+            || words.starts_with("unique")
+            || words.starts_with("one row")
+        {
             self.change(at, Change::Dedupe);
         }
     }
@@ -124,14 +153,17 @@ impl Walk<'_> {
     fn columns_before(&self, at: usize) -> Option<(usize, Vec<String>)> {
         let sentence = &self.context.reading.sentence;
         let mut end = at;
-        while end > 0 && sentence.is(end - 1, &["as", "is", "the", "are", "a", "its", "merge", "be", "should", "for", "my"]) {
+        while end > 0
+            && sentence.is(end - 1, &["as", "is", "the", "are", "a", "its", "merge", "be", "should", "for", "my"])
+        {
             end -= 1;
         }
         if end == at {
             return None;
         }
         // Lists end here; the longest that does is meant.
-        (end.saturating_sub(8)..end).find_map(|from| self.column_list(from, false).filter(|list| list.to == end).map(|list| (from, list.names)))
+        (end.saturating_sub(8)..end)
+            .find_map(|from| self.column_list(from, false).filter(|list| list.to == end).map(|list| (from, list.names)))
     }
 
     /// Words for reading and writing.
@@ -140,7 +172,8 @@ impl Walk<'_> {
         let names = self.multi_word_columns();
         let mut at = 0;
         while at < sentence.len() {
-            let found = lexicon::longest(&sentence, at, MODES).filter(|(_, length)| (at..at + length).all(|at| self.free(at) && !names.contains(&at)));
+            let found = lexicon::longest(&sentence, at, MODES)
+                .filter(|(_, length)| (at..at + length).all(|at| self.free(at) && !names.contains(&at)));
             let Some((class, length)) = found else {
                 at += 1;
                 continue;
@@ -190,10 +223,27 @@ impl Walk<'_> {
         let column_next = self.context.columns.mention(sentence, at + length, &|at| self.free(at)).is_some();
         let stream_next = (at + length..at + length + 2).any(|at| self.context.reading.is(at, super::Use::Stream));
         match class {
-            Class::Replace => length == 1 && (column_next || (stream_next && (at..sentence.len()).any(|at| sentence.is(at, &["with", "by"]))) || sentence.is(at + length, &["with", "by", "it", "that"]) && !sentence.is(at + length, &["it"])),
-            Class::Full => length == 1 && (sentence.is(at + 1, &["name", "names", "time", "price", "amount"]) || sentence.is(at.wrapping_sub(1), &["the"]) && sentence.is(at + 1, &["database", "schema", "db"])),
+            Class::Replace => {
+                length == 1
+                    && (column_next
+                        || (stream_next && (at..sentence.len()).any(|at| sentence.is(at, &["with", "by"])))
+                        || sentence.is(at + length, &["with", "by", "it", "that"])
+                            && !sentence.is(at + length, &["it"]))
+            }
+            Class::Full => {
+                length == 1
+                    && (sentence.is(at + 1, &["name", "names", "time", "price", "amount"])
+                        || sentence.is(at.wrapping_sub(1), &["the"])
+                            && sentence.is(at + 1, &["database", "schema", "db"]))
+            }
             Class::Cdc => length == 1 && sentence.is(at, &["live"]) && sentence.is(at + 1, &["in", "on"]),
-            Class::Merge => length == 1 && stream_next && sentence.is(at, &["merge"]) && self.context.reading.mentions.len() > 1 && (at..sentence.len()).any(|at| sentence.is(at, &["with"])),
+            Class::Merge => {
+                length == 1
+                    && stream_next
+                    && sentence.is(at, &["merge"])
+                    && self.context.reading.mentions.len() > 1
+                    && (at..sentence.len()).any(|at| sentence.is(at, &["with"]))
+            }
             _ => false,
         }
     }
@@ -201,22 +251,69 @@ impl Walk<'_> {
     /// `based on updated_at`, `cursor: id`, `incrementally by modified`.
     pub(super) fn cursors(&mut self) {
         let sentence = self.context.reading.sentence.clone();
-        let incremental = self.context.incremental || self.changes.iter().any(|placed| placed.change == Change::Read(ReadSpec::Incremental));
+        let incremental = self.context.incremental
+            || self.changes.iter().any(|placed| placed.change == Change::Read(ReadSpec::Incremental));
         let asked = self.context.focus == Some("streams.cursor");
         let mut found = false;
         let mut at = 0;
         while at < sentence.len() {
-            let Some(length) = lexicon::phrase(&sentence, at, Class::Cursor).filter(|length| (at..at + length).all(|at| self.free(at))) else {
+            let Some(length) = lexicon::phrase(&sentence, at, Class::Cursor)
+                .filter(|length| (at..at + length).all(|at| self.free(at)))
+            else {
                 at += 1;
                 continue;
             };
             let words = sentence.span(at, at + length).to_lowercase();
-            let strong = ["based", "base", "cursor", "watermark", "track", "high", "bookmark", "replication", "checkpoint", "on the basis", "with cursor", "driven", "incremental"].iter().any(|word| words.starts_with(word));
+            let strong = [
+                "based",
+                "base",
+                "cursor",
+                "watermark",
+                "track",
+                "high",
+                "bookmark",
+                "replication",
+                "checkpoint",
+                "on the basis",
+                "with cursor",
+                "driven",
+                "incremental",
+            ]
+            .iter()
+            .any(|word| words.starts_with(word));
             let mut start = at + length;
-            while sentence.is(start, &["the", "column", "is", "field", "on", "of", "a", "its", "by", "to", "their", "being", "should", "be", "cursor", "watermark", "changes", "in", "last"]) || matches!(sentence.text(start), ":" | "=") {
+            while sentence.is(
+                start,
+                &[
+                    "the",
+                    "column",
+                    "is",
+                    "field",
+                    "on",
+                    "of",
+                    "a",
+                    "its",
+                    "by",
+                    "to",
+                    "their",
+                    "being",
+                    "should",
+                    "be",
+                    "cursor",
+                    "watermark",
+                    "changes",
+                    "in",
+                    "last",
+                ],
+            ) || matches!(sentence.text(start), ":" | "=")
+            {
                 start += 1;
             }
-            let column = self.context.columns.loose_mention(&sentence, start, &|at| self.free(at)).filter(|(_, named)| strong || named.how != How::Part);
+            let column = self
+                .context
+                .columns
+                .loose_mention(&sentence, start, &|at| self.free(at))
+                .filter(|(_, named)| strong || named.how != How::Part);
             if let Some((to, named)) = column.filter(|_| strong || incremental || asked) {
                 let to = to + usize::from(sentence.is(to, &["column", "field"]));
                 self.name_cursor(at, start, to, &named.names, named.how);
@@ -228,7 +325,9 @@ impl Walk<'_> {
                 self.name_cursor(at, from, at, &names, How::Name);
                 self.take(at, at + length);
                 found = true;
-            } else if (strong || (incremental && sentence.text(start).contains('_'))) && let Some(name) = self.unknown_name(start).filter(|_| !self.context.columns.is_empty()) {
+            } else if (strong || (incremental && sentence.text(start).contains('_')))
+                && let Some(name) = self.unknown_name(start).filter(|_| !self.context.columns.is_empty())
+            {
                 self.take(at, start + 1);
                 self.no_such_cursor(&name);
                 found = true;
@@ -253,18 +352,31 @@ impl Walk<'_> {
     }
 
     fn no_such_cursor(&mut self, name: &str) {
-        let times: Vec<String> = self.context.columns.all().filter(|column| matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date)).map(|column| column.name.clone()).collect();
-        let mut options: Vec<(String, String)> = times.into_iter().map(|column| (column.clone(), format!("incremental by {column}"))).collect();
+        let times: Vec<String> = self
+            .context
+            .columns
+            .all()
+            .filter(|column| matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date))
+            .map(|column| column.name.clone())
+            .collect();
+        let mut options: Vec<(String, String)> =
+            times.into_iter().map(|column| (column.clone(), format!("incremental by {column}"))).collect();
         options.dedup();
         options.truncate(4);
         let streams = self.streams();
-        self.doubt("streams.cursor", format!("{streams} has no column `{name}`. Which column tells what is new?"), options);
+        self.doubt(
+            "streams.cursor",
+            format!("{streams} has no column `{name}`. Which column tells what is new?"),
+            options,
+        );
     }
 
     /// A bare column as the answer to a question about the cursor.
     fn asked_cursor(&mut self) {
         let sentence = self.context.reading.sentence.clone();
-        let found = (0..sentence.len()).find_map(|at| self.context.columns.loose_mention(&sentence, at, &|at| self.free(at)).map(|(to, named)| (at, to, named)));
+        let found = (0..sentence.len()).find_map(|at| {
+            self.context.columns.loose_mention(&sentence, at, &|at| self.free(at)).map(|(to, named)| (at, to, named))
+        });
         if let Some((at, to, named)) = found {
             self.name_cursor(at, at, to, &named.names, named.how);
         }
@@ -277,7 +389,13 @@ impl Walk<'_> {
             let uses = sentence.is(at, &["use", "take", "using"]) && self.free(at) && incremental;
             let start = at + 1 + usize::from(sentence.is(at + 1, &["the"]));
             let column = uses.then(|| self.context.columns.mention(&sentence, start, &|at| self.free(at))).flatten();
-            let temporal = column.as_ref().and_then(|(_, named)| named.names.first()).and_then(|name| self.context.columns.get(name)).is_some_and(|column| matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date | ColumnKind::Number));
+            let temporal = column
+                .as_ref()
+                .and_then(|(_, named)| named.names.first())
+                .and_then(|name| self.context.columns.get(name))
+                .is_some_and(|column| {
+                    matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date | ColumnKind::Number)
+                });
             if let Some((to, named)) = column.filter(|_| temporal) {
                 self.name_cursor(at, at, to, &named.names, named.how);
             }
@@ -288,7 +406,11 @@ impl Walk<'_> {
     fn null_cursor(&mut self) {
         let sentence = self.context.reading.sentence.clone();
         let null = sentence.tokens.iter().position(|token| matches!(token.word.as_str(), "null" | "nulls" | "empty"));
-        let Some(at) = null.filter(|_| sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "cursor" | "cursors"))) else { return };
+        let Some(at) =
+            null.filter(|_| sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "cursor" | "cursors")))
+        else {
+            return;
+        };
         let policy = sentence.tokens.iter().find_map(|token| match token.word.as_str() {
             "include" | "keep" | "included" => Some(NullCursor::Include),
             "exclude" | "skip" | "ignore" | "drop" | "excluded" | "skipped" => Some(NullCursor::Exclude),
@@ -304,7 +426,8 @@ impl Walk<'_> {
     /// A name that is nobody's language and no column.
     pub(super) fn unknown_name(&self, at: usize) -> Option<String> {
         let token = self.context.reading.sentence.get(at).filter(|_| self.free(at))?;
-        let named = (token.kind == Kind::Word && !lexicon::is_known(&token.word)) || (token.kind == Kind::Quoted && token.quote != Some('\''));
+        let named = (token.kind == Kind::Word && !lexicon::is_known(&token.word))
+            || (token.kind == Kind::Quoted && token.quote != Some('\''));
         (named && self.context.columns.named(&token.text).is_none()).then(|| token.text.clone())
     }
 }

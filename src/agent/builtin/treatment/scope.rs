@@ -25,19 +25,28 @@ pub(crate) fn of(reading: &Reading, at: usize) -> Scope {
     let sentence = &reading.sentence;
     let groups = groups(reading);
     let before = groups.iter().rev().find(|group| group.to <= at);
-    let clause = (0..at).rev().find(|here| matches!(sentence.text(*here), "." | ";" | "," | ":")).map_or(0, |here| here + 1);
-    let inside = |from: usize, to: usize, words: &[&str]| (from..to).find(|here| sentence.is(*here, words) && reading.free(*here));
+    let clause =
+        (0..at).rev().find(|here| matches!(sentence.text(*here), "." | ";" | "," | ":")).map_or(0, |here| here + 1);
+    let inside = |from: usize, to: usize, words: &[&str]| {
+        (from..to).find(|here| sentence.is(*here, words) && reading.free(*here))
+    };
     let start = before.map_or(clause, |group| group.to.max(clause));
     if inside(start, (at + 5).min(sentence.len()), &["rest", "others", "remaining"]).is_some() && !groups.is_empty() {
         return Scope::Rest(groups.iter().flat_map(|group| group.candidates.clone()).collect());
     }
-    if inside(start, at, &["all", "both", "everything", "each"]).is_some() && before.is_none_or(|group| group.to <= clause) && before.is_some() {
+    if inside(start, at, &["all", "both", "everything", "each"]).is_some()
+        && before.is_none_or(|group| group.to <= clause)
+        && before.is_some()
+    {
         return Scope::All;
     }
     // `hash email in customers`, `incremental for orders`
     let after = groups.iter().find(|group| group.from > at).filter(|group| {
         let between = at..group.from;
-        let link = (at..group.from).rev().find(|here| !sentence.is(*here, &["the", "table", "tables", "stream", "both"]) && reading.uses.get(*here) != Some(&Use::Stream));
+        let link = (at..group.from).rev().find(|here| {
+            !sentence.is(*here, &["the", "table", "tables", "stream", "both"])
+                && reading.uses.get(*here) != Some(&Use::Stream)
+        });
         let linked = link.is_some_and(|link| sentence.is(link, &["for", "of", "in", "on", "from"]));
         linked && between.clone().all(|here| !matches!(sentence.text(here), "." | ";" | ",")) && group.from - at <= 9
     });
@@ -59,7 +68,10 @@ fn groups(reading: &Reading) -> Vec<Group> {
             (group.to..mention.from).all(|at| {
                 !reading.free(at) && reading.uses.get(at) != Some(&Use::Shaded) && !reading.is(at, Use::Connection)
                     || matches!(sentence.text(at), "," | "&" | "+" | "/" | "'")
-                    || sentence.is(at, &["and", "the", "also", "plus", "my", "our", "as", "well", "both", "from", "or", "then"])
+                    || sentence.is(
+                        at,
+                        &["and", "the", "also", "plus", "my", "our", "as", "well", "both", "from", "or", "then"],
+                    )
                     || lexicon::word_is(sentence.word(at), Class::Table)
             })
         };

@@ -7,7 +7,14 @@ use regex::Regex;
 use super::{Finding, is_placeholder, pattern};
 
 /// Names whose value is a secret whatever it looks like.
-const STRONG: &str = r"pass(?:word|wd|phrase|code)|pwd|passwort|kennwort|mot de passe|contrase(?:ñ|n)a|senha|wachtwoord|api[_ \-]?key|(?:client|consumer|app|application|shared|signing|webhook|jwt|oauth)[_ \-]?secret|secret[_ \-]?(?:access[_ \-]?)?key|(?:account|shared[_ \-]?access|storage|master|encryption|signing|license|subscription|integration|service)[_ \-]?key|private[_ \-]?key(?:[_ \-]?id)?|(?:access|auth|api|bearer|refresh|session|security|bot|oauth|personal access|deploy|id)[_ \-]?token";
+const STRONG: &str = concat!(
+    r"pass(?:word|wd|phrase|code)|pwd|passwort|kennwort|mot de passe|contrase(?:ñ|n)a|senha|wachtwoord|api[_ \-]?key",
+    r"|(?:client|consumer|app|application|shared|signing|webhook|jwt|oauth)[_ \-]?secret",
+    r"|secret[_ \-]?(?:access[_ \-]?)?key|private[_ \-]?key(?:[_ \-]?id)?",
+    r"|(?:account|shared[_ \-]?access|storage|master|encryption|signing|license|subscription)[_ \-]?key",
+    r"|(?:integration|service)[_ \-]?key",
+    r"|(?:access|auth|api|bearer|refresh|session|security|bot|oauth|personal access|deploy|id)[_ \-]?token",
+);
 /// Names whose value is a secret only when it looks like one.
 const WEAK: &str = r"token|secret|pass|pw|credentials?|creds|access[_ \-]?key|auth|psk|sas";
 
@@ -34,15 +41,21 @@ static BARE: LazyLock<Regex> =
     LazyLock::new(|| pattern(&format!(r#"(?i)\b(?:{STRONG}|pw)[ \t]+("[^"\n]+"|'[^'\n]+'|`[^`\n]+`|[^\s"'`,;]+)"#)));
 /// `user/pass: app / s3cret`, `credentials admin/hunter2`, `log in as admin with hunter2`.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r#"(?i)\b(?:user(?:name)?[ \t]*(?:/|and|&|,)[ \t]*(?:pass(?:word|wd)?|pw|pwd)|credentials?|creds|log[ \-]?in(?:[ \t]+(?:with|as|using))?|sign[ \-]?in(?:[ \t]+(?:with|as|using))?|authenticate(?:[ \t]+(?:with|as|using))?)[ \t]*(?:are|is|=|:|with|as)?[ \t]*[\w.@\-]{1,64}[ \t]*(?:/|:|,|[ \t]with[ \t]|[ \t]and[ \t])[ \t]*("[^"\n]+"|'[^'\n]+'|[^\s"']+)"#,
-    )
+    pattern(concat!(
+        r"(?i)\b(?:user(?:name)?[ \t]*(?:/|and|&|,)[ \t]*(?:pass(?:word|wd)?|pw|pwd)|credentials?|creds",
+        r"|(?:log[ \-]?in|sign[ \-]?in|authenticate)(?:[ \t]+(?:with|as|using))?)",
+        r"[ \t]*(?:are|is|=|:|with|as)?[ \t]*[\w.@\-]{1,64}[ \t]*(?:/|:|,|[ \t]with[ \t]|[ \t]and[ \t])[ \t]*",
+        r#"("[^"\n]+"|'[^'\n]+'|[^\s"']+)"#,
+    ))
 });
 /// Options of command-line clients: `mysql -pS3cret`, `sshpass -p s3cret`, `curl -u user:s3cret`, `redis-cli -a s3cret`.
 static CLIENT: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r#"(?i)\b(?:(?:mysql|mysqldump|mariadb|mariadb-dump|mysqladmin)\b[^\n|;]*?[ \t]-p|sqlcmd\b[^\n|;]*?[ \t]-P[ \t]*|(?:sshpass|mongosh?|mongodump)\b[^\n|;]*?[ \t]-p[ \t]*|redis-cli\b[^\n|;]*?[ \t]-a[ \t]+|curl\b[^\n|;]*?[ \t](?:-u|--user)[ \t]+["']?[^\s:"']+:)("[^"\n]+"|'[^'\n]+'|[^\s"']+)"#,
-    )
+    pattern(concat!(
+        r"(?i)\b(?:(?:mysql|mysqldump|mariadb|mariadb-dump|mysqladmin)\b[^\n|;]*?[ \t]-p",
+        r"|sqlcmd\b[^\n|;]*?[ \t]-P[ \t]*|(?:sshpass|mongosh?|mongodump)\b[^\n|;]*?[ \t]-p[ \t]*",
+        r"|redis-cli\b[^\n|;]*?[ \t]-a[ \t]+",
+        r#"|curl\b[^\n|;]*?[ \t](?:-u|--user)[ \t]+["']?[^\s:"']+:)("[^"\n]+"|'[^'\n]+'|[^\s"']+)"#,
+    ))
 });
 /// `IDENTIFIED BY '…'`, `ALTER USER … PASSWORD '…'`.
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
@@ -343,9 +356,11 @@ fn looks_secret(value: &str) -> bool {
 /// UUIDs, times, numbers, mail addresses, addresses without a password: long and mixed, yet no secrets.
 fn is_mundane(value: &str) -> bool {
     static MUNDANE: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(
-            r"(?i)^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[t_ ]?[\d:.+z\-]*|[\d.,:%/\-]+|[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+|[a-z][a-z0-9+.\-]*://\S*|(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?|v?\d+(?:\.\d+){1,3})$",
-        )
+        pattern(concat!(
+            r"(?i)^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[t_ ]?[\d:.+z\-]*|[\d.,:%/\-]+",
+            r"|[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+|[a-z][a-z0-9+.\-]*://\S*|(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?",
+            r"|v?\d+(?:\.\d+){1,3})$",
+        ))
     });
     MUNDANE.is_match(value)
 }

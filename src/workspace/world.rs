@@ -15,7 +15,8 @@ use crate::connectors::*;
 use crate::ids::WorkspaceId;
 use crate::secrets::Vault;
 use crate::store::Store;
-use crate::workspace::{NewConnection, Workspace};
+
+use super::{NewConnection, Role, Workspace};
 
 /// One stream and what profiling it would find.
 #[derive(Clone, Debug)]
@@ -339,13 +340,13 @@ impl World {
             clock: Clock::manual(now()),
         };
         let world = Self { workspace, shop, warehouse, folder };
-        world.add("shop_pg", "shopbase", Some("ShopFlow production"), &[crate::workspace::Role::Source]).await;
-        world.add("wh", "warebase", None, &[crate::workspace::Role::Destination]).await;
+        world.add("shop_pg", "shopbase", Some("ShopFlow production"), &[Role::Source]).await;
+        world.add("wh", "warebase", None, &[Role::Destination]).await;
         world.add("both", "shopbase", None, &[]).await;
         world
     }
 
-    async fn add(&self, name: &str, connector: &str, label: Option<&str>, roles: &[crate::workspace::Role]) {
+    async fn add(&self, name: &str, connector: &str, label: Option<&str>, roles: &[Role]) {
         let new = NewConnection {
             name: name.to_owned(),
             label: label.map(str::to_owned),
@@ -370,28 +371,4 @@ pub(crate) fn settings(settings: &Value) -> Map<String, Value> {
 
 pub(crate) fn now() -> DateTime<Utc> {
     "2026-11-20T12:00:00Z".parse().unwrap()
-}
-
-/// A plan that is right.
-pub(crate) fn plan() -> Value {
-    json!({
-        "version": 1,
-        "name": "customers to sales_data",
-        "source": {"connection": "shop_pg"},
-        "destination": {"connection": "wh", "namespace": "sales_data"},
-        "streams": [{
-            "stream": "public.customers", "target": "customers", "read": "incremental", "cursor": "updated_at",
-            "lookback": "PT5M", "write": "merge", "key": ["customer_id"], "filter": "status = 'active'",
-            "exclude": ["phone"], "rename": {"full_name": "name"}, "mask": {"email": "hash"}
-        }],
-        "schedule": {"cron": "0 2 * * *", "timezone": "UTC"},
-        "assumptions": [{"slot": "streams", "text": "read `custmers` as `public.customers`"}]
-    })
-}
-
-/// The plan with one stream, moved whole.
-pub(crate) fn plan_of(stream: Value) -> Value {
-    let mut plan = plan();
-    plan["streams"] = Value::Array(vec![stream]);
-    plan
 }

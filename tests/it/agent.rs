@@ -1,0 +1,7 @@
+//! Turns and talks on a real store with real connectors; only the mind follows a script.
+
+mod guards;
+mod house;
+mod openai;
+mod talks;
+mod turns;
