@@ -1,6 +1,6 @@
 //! A plan on the terminal, as a person reads it before saying yes.
 
-use super::terminal::{Align, Terminal, count, printable, seconds, size};
+use super::terminal::{Align, Terminal, count, printable, size};
 use crate::events::{ColumnView, EndpointView, PlanView, ProblemView, StreamView};
 
 /// Columns shown per stream before the rest is summed up.
@@ -34,10 +34,10 @@ pub(super) fn show(terminal: &Terminal, view: &PlanView, digest: &str) {
         terminal,
         "Measured",
         view.streams.iter().flat_map(|stream| {
-            stream
-                .evidence
-                .iter()
-                .map(|evidence| format!("{}: {}", printable(&stream.stream), printable(&evidence.text)))
+            stream.evidence.iter().map(|evidence| match evidence.text.contains(&stream.stream) {
+                true => printable(&evidence.text),
+                false => format!("{}: {}", printable(&stream.stream), printable(&evidence.text)),
+            })
         }),
     );
     section(terminal, "Taken for granted", view.assumptions.iter().map(|assumption| printable(&assumption.text)));
@@ -57,9 +57,7 @@ pub(super) fn show(terminal: &Terminal, view: &PlanView, digest: &str) {
     totals.extend(view.rows.map(|rows| format!("{} rows", count(rows))));
     totals.extend(view.bytes.map(size));
     totals.extend(view.estimated_seconds.map(|estimate| {
-        #[expect(clippy::cast_precision_loss, reason = "an estimate in seconds")]
-        let estimate = estimate as f64;
-        format!("about {}", if estimate < 1.0 { "a second".to_owned() } else { seconds(estimate) })
+        if estimate < 90 { format!("about {} s", estimate.max(1)) } else { format!("about {} min", estimate.div_ceil(60)) }
     }));
     if !totals.is_empty() {
         terminal.line(&format!("  {}", totals.join(" · ")));
@@ -134,7 +132,7 @@ fn mapping(terminal: &Terminal, stream: &StreamView) {
             let target =
                 if column.target == column.source { String::new() } else { format!("{} ", printable(&column.target)) };
             vec![
-                printable(&column.source),
+                format!("  {}", printable(&column.source)),
                 printable(&column.source_type),
                 terminal.dim("→"),
                 format!("{target}{}", printable(&column.target_type)),

@@ -101,7 +101,12 @@ impl<'a> Shown<'a> {
         };
         let eta =
             progress.eta_seconds.filter(|_| !progress.done).map(|eta| format!("  {eta} s left")).unwrap_or_default();
-        let text = format!("{} rows  {}{rate}{eta}", count(progress.rows_written), size(progress.bytes));
+        let text = if progress.done || progress.rows_written > 0 {
+            format!("{} rows  {}{rate}{eta}", count(progress.rows_written), size(progress.bytes))
+        } else {
+            // Nothing is safe at the destination before the first checkpoint.
+            format!("{} read{rate}{eta}", count(progress.rows_read))
+        };
         match &line.bar {
             Some(bar) => {
                 bar.set_style(match (progress.done, progress.percent) {

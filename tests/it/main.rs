@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod agent;
+mod cli;
 mod copying;
 mod duckdb;
 mod evals;
