@@ -235,7 +235,7 @@ pub(super) fn read(sentence: &Sentence, standing: Standing) -> Intent {
     if let Some(intent) = question(sentence, standing) {
         return intent;
     }
-    if says(sentence, "topics") && !moves(sentence) && !standing.asked {
+    if says(sentence, "topics") && !(moves(sentence) && has_place(sentence)) && !standing.asked {
         return Intent::Decline(NOT_OURS);
     }
     Intent::Move
