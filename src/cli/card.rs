@@ -57,7 +57,11 @@ pub(super) fn show(terminal: &Terminal, view: &PlanView, digest: &str) {
     totals.extend(view.rows.map(|rows| format!("{} rows", count(rows))));
     totals.extend(view.bytes.map(size));
     totals.extend(view.estimated_seconds.map(|estimate| {
-        if estimate < 90 { format!("about {} s", estimate.max(1)) } else { format!("about {} min", estimate.div_ceil(60)) }
+        if estimate < 90 {
+            format!("about {} s", estimate.max(1))
+        } else {
+            format!("about {} min", estimate.div_ceil(60))
+        }
     }));
     if !totals.is_empty() {
         terminal.line(&format!("  {}", totals.join(" · ")));

@@ -24,7 +24,8 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}\n{}", text(&output.stdout), text(&output.stderr)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}\n{}", text(&output.stdout), text(&output.stderr)))
 }
 
 fn code(output: &Output) -> i32 {
@@ -80,7 +81,11 @@ fn every_kind_of_end_has_its_code() {
         assert_eq!(code(&output), expected, "{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
         if let Some(problem) = problem {
             let told: Value = serde_json::from_slice(&output.stderr).unwrap();
-            assert_eq!((told["code"].as_str(), told["exit"].as_i64()), (Some(problem), Some(expected.into())), "{told}");
+            assert_eq!(
+                (told["code"].as_str(), told["exit"].as_i64()),
+                (Some(problem), Some(expected.into())),
+                "{told}"
+            );
         }
     }
     let unknown = with(data, &["connections", "list"], &[("TOWPATH_MODLE", "builtin")]);
@@ -117,7 +122,10 @@ fn a_plan_runs_by_its_file_and_by_its_digest() {
     assert_eq!(code(&first), 0, "{}", text(&first.stderr));
     let receipt = json(&first);
     assert_eq!(receipt["outcome"], "completed");
-    assert_eq!((receipt["streams"][0]["rows_read"].as_u64(), receipt["streams"][0]["rows_written"].as_u64()), (Some(3), Some(3)));
+    assert_eq!(
+        (receipt["streams"][0]["rows_read"].as_u64(), receipt["streams"][0]["rows_written"].as_u64()),
+        (Some(3), Some(3))
+    );
 
     // The table has rows now: replacing them wants its own word.
     let second = towpath(data, &["--json", "run", &file, "--yes"]);
@@ -192,8 +200,16 @@ fn secrets_are_not_taken_from_arguments() {
         assert!(!text(&output.stderr).contains("hunter2"), "{}", text(&output.stderr));
     }
     let arguments = [
-        "--json", "connections", "add", "pg", "postgres", "--url", "postgres://app@127.0.0.1:1/shop", "--secret",
-        "password=env:PGPASSWORD", "--no-check",
+        "--json",
+        "connections",
+        "add",
+        "pg",
+        "postgres",
+        "--url",
+        "postgres://app@127.0.0.1:1/shop",
+        "--secret",
+        "password=env:PGPASSWORD",
+        "--no-check",
     ];
     let added = with(data, &arguments, &[("PGPASSWORD", "hunter2")]);
     assert_eq!(code(&added), 0, "{}", text(&added.stderr));

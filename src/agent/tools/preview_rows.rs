@@ -53,7 +53,8 @@ impl Handler for PreviewRows {
         }
         let rows = (0..records.num_rows().min(args.limit.unwrap_or(USUAL))).map(|row| {
             let values = columns.iter().map(|(name, array, plain)| {
-                let value = spell(array, row).map_or(Value::Null, |text| json!(if *plain { text } else { masked(&text) }));
+                let value =
+                    spell(array, row).map_or(Value::Null, |text| json!(if *plain { text } else { masked(&text) }));
                 ((*name).clone(), value)
             });
             Value::Object(values.collect::<Map<_, _>>())

@@ -2,9 +2,9 @@
 //! untouched.
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, BinaryBuilder, BooleanArray, BooleanBuilder, Date32Builder,
-    Decimal128Builder, Decimal256Builder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder,
-    Int64Builder, PrimitiveBuilder, RecordBatch, RecordBatchOptions, StringBuilder, Time64MicrosecondBuilder,
+    ArrayBuilder, ArrayRef, BinaryBuilder, BooleanArray, BooleanBuilder, Date32Builder, Decimal128Builder,
+    Decimal256Builder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
+    PrimitiveBuilder, RecordBatch, RecordBatchOptions, StringBuilder, Time64MicrosecondBuilder,
     TimestampMicrosecondBuilder, TimestampMillisecondBuilder, TimestampNanosecondBuilder, TimestampSecondBuilder,
     UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
 };
