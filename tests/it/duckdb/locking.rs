@@ -153,5 +153,5 @@ async fn a_large_table_is_read_in_little_memory() {
     }
     assert!(bytes > 450 << 20, "the table is too small to prove anything: {bytes}");
     // The configured 256 MB, the program and some room; not the table.
-    assert!(highest < 420, "up to {highest} MiB while reading");
+    assert!(highest < 450, "up to {highest} MiB while reading");
 }
