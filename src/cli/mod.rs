@@ -143,7 +143,8 @@ async fn dispatch(cli: Cli, environment: &Environment, terminal: &Terminal) -> R
     let mut config = Config::read(environment, data)?;
     // What a command has to say is its result; the log is for when something is looked into.
     if environment.get("TOWPATH_LOG").is_none() && !matches!(cli.command, Command::Serve(_)) {
-        "warn".clone_into(&mut config.log.filter);
+        // With `--json`, standard error holds one problem document and nothing else.
+        if cli.json { "off" } else { "warn" }.clone_into(&mut config.log.filter);
     }
     crate::telemetry::start(&config.log);
     match cli.command {

@@ -440,4 +440,4 @@ impl Aside<'_> {
 }
 
 const GREETING: &str = "Hello. Say what should move, from where and to where, for example: copy customers from postgres to the warehouse every night.";
-pub(super) const HELP: &str = "I turn a sentence into a checked plan for moving data between your connections: which tables, which rows and columns, full or incremental, and when. You confirm each plan before anything runs. I also show runs and logs, find out why something failed, and stop, pause or retry with your word.";
+pub(super) const HELP: &str = include_str!("lexicon/help.txt");
