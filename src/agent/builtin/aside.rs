@@ -14,7 +14,7 @@ use super::token::{Kind, Sentence};
 use super::transcript::{Talk, Turn};
 use crate::agent::model::Attachment;
 pub(super) use answer::puzzled;
-use answer::{cause, connections, connectors, log, names, runs};
+use answer::{cause, connections, connectors, log, runs};
 
 /// What an aside is answered from.
 pub(super) struct Aside<'a> {

@@ -7,7 +7,7 @@ mod question;
 
 use super::lexicon::{self, Class};
 use super::token::{Kind, Sentence};
-use question::{about_runs, objects, phase, question, says_why, starts_move};
+use question::question;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Intent {

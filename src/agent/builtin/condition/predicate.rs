@@ -10,7 +10,7 @@ use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
 use crate::agent::builtin::token::Kind;
 pub(super) use edge::{ago, on};
-use edge::{day, days_ago, edges, escaped, in_values, sql_moment};
+use edge::{day, edges, escaped, in_values, sql_moment};
 
 /// An expression, the token after it, and what was assumed for it.
 pub(super) type Parsed = Option<(Expression, usize, Vec<String>)>;

@@ -13,8 +13,6 @@ use super::link::How;
 use super::link::connection::Directory;
 use super::link::stream::{Candidate, Streams};
 use super::token::{Kind, Sentence};
-pub(super) use place::Lead;
-pub(super) use region::clause_start;
 
 /// What a token was read as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

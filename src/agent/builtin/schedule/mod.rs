@@ -11,7 +11,7 @@ use super::lexicon::{self, Class};
 use super::token::{Kind, Sentence};
 pub(super) use clock::amount;
 pub(super) use compose::{Timing, compose};
-use window::{end_of_fifth, is_cron_field, literal_cron, single_moment, window};
+use window::{literal_cron, single_moment, window};
 
 /// What a sentence says of a schedule.
 #[derive(Clone, Debug, Default, PartialEq)]
