@@ -1,7 +1,7 @@
 //! The composition root: what a configuration becomes, and how it ends.
 
 use std::fs::{File, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ use crate::events::AttachmentView;
 use crate::events::bus::Bus;
 use crate::http::access::{Caller, Scope};
 use crate::http::error::Answer;
-use crate::ids::{Actor, ConversationId, PlanId, RunId, WorkspaceId};
+use crate::ids::{Actor, ConversationId, RunId, WorkspaceId};
 use crate::plan;
 use crate::runner::Runner;
 use crate::schedule::Scheduler;
 use crate::secrets::{Vault, VaultError};
 use crate::store::{self, Store};
-use crate::talk::{Confirmation, Talk};
+use crate::talk::Talk;
 use crate::tasks::Tasks;
 use crate::workspace::{Workspace, WorkspaceError};
 
@@ -162,19 +162,6 @@ impl App {
         Ok(row.map(|row| row.action))
     }
 
-    /// Confirms a plan by the digest of what was seen, and starts it where that is wanted. The talk that it was proposed in,
-    /// if any, is told.
-    pub async fn confirm(
-        &self,
-        plan: PlanId,
-        digest: &str,
-        acknowledged: &[String],
-        run: bool,
-        by: Actor,
-    ) -> Answer<Confirmation> {
-        Ok(self.talk.confirm(None, plan, digest, acknowledged, run, by).await?)
-    }
-
     /// Asks a run to stop.
     pub async fn cancel_run(&self, run: RunId, by: &Actor) -> Answer<()> {
         self.runner.cancel(run, by).await?;
@@ -227,9 +214,8 @@ impl FolderLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
                 // An unreadable holder is still one.
-                let _ = file.read_to_string(&mut holder);
+                let holder = std::io::read_to_string(&file).unwrap_or_default();
                 return Err(AppError::Locked(data.to_owned(), holder.trim().to_owned()));
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -240,11 +226,10 @@ impl FolderLock {
 
     /// Where the server is found that holds the folder; `None` when none does.
     pub fn held_by_server(data: &Path) -> Option<String> {
-        let mut file = File::options().read(true).open(data.join(LOCK_FILE)).ok()?;
+        let file = File::options().read(true).open(data.join(LOCK_FILE)).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => {
-                let mut url = String::new();
-                file.read_to_string(&mut url).ok()?;
+                let url = std::io::read_to_string(&file).ok()?;
                 Some(url.trim().to_owned()).filter(|url| url.starts_with("http"))
             }
             _ => None,

@@ -107,7 +107,7 @@ pub struct TlsFiles {
 /// Why there is no configuration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    #[error("`{name}` is not a setting of Towpath.{} `towpath serve --help` lists them.", did_you_mean(.suggestion))]
+    #[error("`{name}` is not a setting of Towpath.{} `towpath serve --help` lists them.", did_you_mean(.suggestion.as_deref()))]
     Unknown { name: String, suggestion: Option<String> },
     #[error("`{name}` has a value that cannot be read: {expected}")]
     BadValue { name: String, expected: String },
@@ -117,8 +117,8 @@ pub enum ConfigError {
     NoHome,
 }
 
-fn did_you_mean(suggestion: &Option<String>) -> String {
-    suggestion.as_ref().map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default()
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default()
 }
 
 /// The variables of a process, taken once.

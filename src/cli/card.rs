@@ -1,6 +1,9 @@
 //! A plan on the terminal, as a person reads it before saying yes.
 
-use super::terminal::{Align, Terminal, count, printable, size};
+use super::terminal::{
+    Align::{self, Left, Right},
+    Terminal, count, printable, size,
+};
 use crate::events::{ColumnView, EndpointView, PlanView, ProblemView, StreamView};
 
 /// Columns shown per stream before the rest is summed up.
@@ -100,7 +103,6 @@ fn streams(terminal: &Terminal, streams: &[StreamView]) {
             fidelity(&stream.columns),
         ]);
     }
-    use Align::{Left, Right};
     let head = ["STREAM", "TARGET", "READ", "WRITE", "ROWS", "COLUMNS"];
     terminal.table(&[Left, Left, Left, Left, Right, Left], &head, &rows);
     for stream in streams {

@@ -126,9 +126,11 @@ fn key(config: &Config) -> Finding {
         return Finding::new("secret key", State::Ok, "from TOWPATH_SECRET_KEY");
     }
     match std::fs::metadata(&file) {
-        Ok(found) if found.mode() & 0o077 == 0 => Finding::new("secret key", State::Ok, format!("{shown}, mode 0600")),
-        Ok(_) => Finding::new("secret key", State::Bad, format!("`{shown}` can be read by others"))
-            .hint(format!("Run: chmod 600 {shown}")),
+        Ok(found) if found.mode() & 0o077 != 0 => {
+            Finding::new("secret key", State::Bad, format!("`{shown}` can be read by others"))
+                .hint(format!("Run: chmod 600 {shown}"))
+        }
+        Ok(_) => Finding::new("secret key", State::Ok, format!("{shown}, mode 0600")),
         Err(_) => Finding::new("secret key", State::Ok, "made at the first start"),
     }
 }

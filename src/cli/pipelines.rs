@@ -6,7 +6,10 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::failure::{Exit, Failure};
-use super::terminal::{Align, Terminal, printable};
+use super::terminal::{
+    Align::{self, Left, Right},
+    Terminal, printable,
+};
 use super::{operator, run, runs};
 use crate::app::App;
 use crate::http::pipelines::{self, Import, ImportOutcome, PipelineView};
@@ -108,7 +111,6 @@ fn list(terminal: &Terminal, found: &[PipelineView]) {
             ]
         })
         .collect();
-    use Align::{Left, Right};
     terminal.table(&[Left, Left, Right, Left, Left], &["NAME", "FROM → TO", "STREAMS", "RUNS", "LAST RUN"], &rows);
 }
 

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::terminal::{Align, Terminal, count, printable, seconds};
+use super::terminal::{
+    Align::{Left, Right},
+    Terminal, count, printable, seconds,
+};
 
 /// What of a receipt is shown.
 #[derive(Debug, Deserialize)]
@@ -64,7 +67,6 @@ pub(super) fn show(terminal: &Terminal, receipt: &Value) {
             ]
         })
         .collect();
-    use Align::{Left, Right};
     let head = ["TARGET", "READ", "WRITTEN", "SET ASIDE", "THERE NOW", "PROOF"];
     terminal.table(&[Left, Right, Right, Right, Right, Left], &head, &rows);
     for stream in &read.streams {

@@ -84,7 +84,7 @@ pub(super) fn agree(terminal: &Terminal, view: &PlanView, given: Vec<String>) ->
 
 /// Confirms a plan in the operator's name and starts it.
 pub(super) async fn confirm(app: &App, plan: PlanId, digest: &str, acknowledged: &[String]) -> Result<RunId, Failure> {
-    let done = app.confirm(plan, digest, acknowledged, true, operator()).await?;
+    let done = app.talk.confirm(None, plan, digest, acknowledged, true, operator()).await?;
     done.run
         .ok_or_else(|| Failure::new(Exit::Failed, "not_started", "The plan is confirmed, and its run did not start."))
 }

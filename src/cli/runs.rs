@@ -4,7 +4,10 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::terminal::{Align, Terminal, count, printable, size};
+use super::terminal::{
+    Align::{self, Left, Right},
+    Terminal, count, printable, size,
+};
 use super::{operator, progress, receipt};
 use crate::app::App;
 use crate::events::RunPhase;
@@ -124,7 +127,6 @@ fn list(terminal: &Terminal, found: &[RunRecord]) {
             ]
         })
         .collect();
-    use Align::{Left, Right};
     let head = ["RUN", "PIPELINE", "", "ROWS", "SIZE", "QUEUED (UTC)", "BY"];
     terminal.table(&[Left, Left, Left, Right, Right, Left, Left], &head, &rows);
 }
@@ -140,7 +142,6 @@ fn show(terminal: &Terminal, run: &RunRecord) {
             vec![printable(name), count(stream.rows_written), size(stream.bytes), count(stream.rows_quarantined), state]
         })
         .collect();
-    use Align::{Left, Right};
     terminal.table(&[Left, Right, Right, Right, Left], &["STREAM", "ROWS", "SIZE", "SET ASIDE", ""], &rows);
     if let Some(error) = &run.error {
         terminal.line("");

@@ -98,7 +98,7 @@ impl Caller {
 
 impl Caller {
     /// Whose bucket a request of this caller is taken from.
-    pub fn rate(&self) -> Rate {
+    pub(crate) fn rate(&self) -> Rate {
         match &self.via {
             Via::Session(hash) => Rate::Session(hash.clone()),
             Via::Key(id) => Rate::Key(*id),
@@ -132,10 +132,7 @@ pub async fn require(
     next: Next,
 ) -> Result<Response, ApiError> {
     let address = super::peer(request.extensions());
-    let caller = match identify(&api, request.headers(), address).await? {
-        Some(caller) => caller,
-        None => return Err(unauthenticated()),
-    };
+    let Some(caller) = identify(&api, request.headers(), address).await? else { return Err(unauthenticated()) };
     api.rate.take(caller.rate())?;
     caller.must(scope)?;
     tracing::Span::current().record("actor", caller.actor.0.as_str());
@@ -235,8 +232,12 @@ pub async fn create_token(workspace: &Workspace) -> Result<Secret, sqlx::Error> 
     let expires = now + chrono::Duration::minutes(TOKEN_MINUTES);
     let store = workspace.store.pool();
     store::sessions::sweep(store, &stamp(now)).await?;
-    let (now, expires) = (stamp(now), stamp(expires));
-    store::sessions::insert_token(store, &workspace.id.0, &hash(&token), "operator", &now, &expires).await?;
+    let row = SessionRow {
+        actor: "operator".to_owned(),
+        scope: store::sessions::TOKEN.to_owned(),
+        expires_at: stamp(expires),
+    };
+    store::sessions::insert(store, &workspace.id.0, &hash(&token), &row, &stamp(now)).await?;
     Ok(Secret::new(token))
 }
 

@@ -86,7 +86,7 @@ pub(crate) struct Options {
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Job {
+pub(crate) struct StartedJob {
     /// To ask after at `/api/data-ingestion/status/{job_id}`; it is a run's id.
     job_id: String,
     pipeline: String,
@@ -119,7 +119,7 @@ pub(crate) async fn start(
     State(api): State<Api>,
     caller: Caller,
     Body(asked): Body<Start>,
-) -> Answer<(StatusCode, Json<Job>)> {
+) -> Answer<(StatusCode, Json<StartedJob>)> {
     let workspace = &api.app.workspace;
     let source = connection(workspace, &asked.source.connection_id, asked.source.kind.as_deref()).await?;
     let destination =
@@ -154,7 +154,7 @@ pub(crate) async fn start(
     };
     let detail = json!({"pipeline": kept.pipeline, "digest": proposed.digest, "confirmed_by": confirmed_by});
     api.app.record(&caller.actor, "ingestion.started", &format!("run:{run}"), detail).await?;
-    let job = Job {
+    let job = StartedJob {
         job_id: run.to_string(),
         pipeline: kept.pipeline.to_string(),
         digest: proposed.digest,

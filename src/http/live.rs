@@ -28,7 +28,7 @@ const LONGEST_FRAME: usize = 256 * 1024;
 const SEND_TIME: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A client that was silent for this long is gone.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 pub struct After {

@@ -17,7 +17,7 @@ mod metrics;
 pub mod openapi;
 mod page;
 pub mod pipelines;
-mod plans;
+pub mod plans;
 mod quarantine;
 pub mod route;
 pub mod runs;
@@ -114,7 +114,7 @@ pub fn routes() -> Vec<Route> {
         delete("/api/v1/keys/{id}", Admin, keys::revoke, "Revoke an API key for good").status(204),
         get("/api/v1/audit", Admin, audit::list, "Who did what, the newest first").query::<audit::Search>().gives::<List<audit::AuditEntry>>(),
 
-        post("/api/data-ingestion/start", Edit, ingestion::start, "Plan, confirm and run one table in one call; by an API key, this is the person's confirmation").takes::<ingestion::Start>().gives::<ingestion::Job>().status(202).patient(),
+        post("/api/data-ingestion/start", Edit, ingestion::start, "Plan, confirm and run one table in one call; by an API key, this is the person's confirmation").takes::<ingestion::Start>().gives::<ingestion::StartedJob>().status(202).patient(),
         get("/api/data-ingestion/status/{job_id}", Read, ingestion::status, "How far a job has come").gives::<ingestion::JobStatus>(),
 
         get("/api/v1/openapi.json", None, openapi::document, "This description").media("application/json"),

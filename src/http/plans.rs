@@ -25,12 +25,12 @@ pub(crate) struct Draft {
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Proposed {
+pub struct Proposed {
     #[schema(value_type = String)]
-    pub(crate) plan: PlanId,
+    pub plan: PlanId,
     /// To confirm by; covers everything in `view`.
-    pub(crate) digest: String,
-    pub(crate) view: PlanView,
+    pub digest: String,
+    pub view: PlanView,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -110,7 +110,8 @@ pub(crate) async fn confirm(
     Named(id): Named<PlanId>,
     Body(confirm): Body<Confirm>,
 ) -> Answer<Json<Confirmed>> {
-    let done = api.app.confirm(id, &confirm.digest, &confirm.acknowledged, confirm.run, caller.actor).await?;
+    let talk = &api.app.talk;
+    let done = talk.confirm(None, id, &confirm.digest, &confirm.acknowledged, confirm.run, caller.actor).await?;
     Ok(Json(Confirmed { pipeline: done.pipeline, run: done.run }))
 }
 

@@ -2,8 +2,8 @@
 
 use sqlx::{AnyExecutor, Row as _};
 
-/// The scope column of a token that was not used yet. No scope that a session can have is spelt so.
-const TOKEN: &str = "sign_in";
+/// The scope of a token that was not used yet. No scope that a session can have is spelt so.
+pub const TOKEN: &str = "sign_in";
 
 /// Who a session belongs to and what it may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,19 +11,6 @@ pub struct SessionRow {
     pub actor: String,
     pub scope: String,
     pub expires_at: String,
-}
-
-/// Keeps a one-time token until it is used or `expires_at` passes.
-pub async fn insert_token(
-    db: impl AnyExecutor<'_>,
-    workspace: &str,
-    hash: &str,
-    actor: &str,
-    created_at: &str,
-    expires_at: &str,
-) -> sqlx::Result<()> {
-    let session = SessionRow { actor: actor.to_owned(), scope: TOKEN.to_owned(), expires_at: expires_at.to_owned() };
-    insert(db, workspace, hash, &session, created_at).await
 }
 
 /// Uses a token up. The actor that it was made for, or nothing when it is unknown, used or too old. Of two callers at
@@ -45,7 +32,7 @@ pub async fn take_token(
     .await
 }
 
-/// Keeps a session.
+/// Keeps a session, or a one-time token where its scope is [`TOKEN`].
 pub async fn insert(
     db: impl AnyExecutor<'_>,
     workspace: &str,

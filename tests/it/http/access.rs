@@ -171,7 +171,12 @@ async fn an_expired_token_is_refused() {
     let hash = "0".repeat(64);
     let past = "2020-01-01T00:00:00.000000Z";
     let store = workspace.store.pool();
-    towpath::store::sessions::insert_token(store, &workspace.id.0, &hash, "operator", past, past).await.unwrap();
+    let token = towpath::store::sessions::SessionRow {
+        actor: "operator".to_owned(),
+        scope: towpath::store::sessions::TOKEN.to_owned(),
+        expires_at: past.to_owned(),
+    };
+    towpath::store::sessions::insert(store, &workspace.id.0, &hash, &token, past).await.unwrap();
     let now = towpath::store::stamp(workspace.clock.now());
     let taken = towpath::store::sessions::take_token(store, &workspace.id.0, &hash, &now).await.unwrap();
     assert_eq!(taken, None);

@@ -1,7 +1,9 @@
 //! The real router behind a real port.
 
 mod access;
+mod encrypted;
 mod hosts;
+mod journey;
 mod limits;
 mod live;
 mod problems;
