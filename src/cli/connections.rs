@@ -50,7 +50,7 @@ pub(super) struct Add {
     /// A setting, as NAME=VALUE or GROUP.NAME=VALUE; JSON where it is not text
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
-    /// An address without a password, such as postgres://user@host/database
+    /// An address without a password, such as `postgres://user@host/database`
     #[arg(long)]
     url: Option<String>,
     /// A secret setting: NAME asks for it, NAME=env:VARIABLE takes it from the environment

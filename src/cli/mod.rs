@@ -38,7 +38,7 @@ use terminal::Terminal;
 #[derive(Debug, Parser)]
 #[command(name = "towpath", version, after_help = EXIT_CODES, max_term_width = 110)]
 struct Cli {
-    /// Folder of the store, the key file and the locks [default: TOWPATH_DATA, or ~/.local/share/towpath]
+    /// Folder of the store, the key file and the locks [default: `TOWPATH_DATA`, or `~/.local/share/towpath`]
     #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// Results as JSON on standard output, failures as problem documents on standard error

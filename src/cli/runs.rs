@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::terminal::{
-    Align::{self, Left, Right},
+    Align::{Left, Right},
     Terminal, count, printable, size,
 };
 use super::{operator, progress, receipt};
