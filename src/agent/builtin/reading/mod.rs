@@ -2,7 +2,7 @@
 //! and schedules are read afterwards, when it is known which streams are meant.
 
 mod namespace;
-mod object;
+pub(super) mod object;
 pub(super) mod passage;
 mod phrasal;
 mod place;
@@ -212,7 +212,7 @@ fn columns(reading: &mut Reading, know: &Knowledge, before: &Before) -> Known<()
             && (sentence.kind(at) == Some(Kind::Quoted) || !lexicon::is_english(sentence.word(at)))
             && sentence.text(at).chars().any(char::is_alphabetic)
     });
-    let mut candidates: Vec<&super::link::stream::Candidate> = Vec::new();
+    let mut candidates: Vec<&Candidate> = Vec::new();
     for candidate in reading.mentions.iter().flat_map(|mention| &mention.candidates).chain(&before.picked) {
         if !candidates.contains(&candidate) {
             candidates.push(candidate);

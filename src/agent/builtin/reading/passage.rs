@@ -120,7 +120,9 @@ fn purpose(sentence: &Sentence, from: usize, to: usize) -> Purpose {
     let polite = any(&["can", "could", "would"]) && any(&["you", "we", "i"]);
     let past = (from..to).any(|at| is_past(sentence.word(at)));
     let listed = is_bullet(sentence, from) || (from..to.min(from + 4)).any(|at| matches!(sentence.text(at), ":" | "="));
-    if any(ASKING) || arrow || polite || listed || verb && !past {
+    // `if it ran at six, we'd be happy`: a wish.
+    let wish = sentence.is(from, &["if"]) || any(&["we'd", "i'd", "we'll", "we're"]);
+    if wish || any(ASKING) || arrow || polite || listed || verb && !past {
         return Purpose::Request;
     }
     if past {

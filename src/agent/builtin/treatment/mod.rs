@@ -1,5 +1,6 @@
 //! What an utterance wants done with the streams: which rows and columns, read and written how, when.
 
+mod clauses;
 mod columns;
 mod modes;
 mod scope;
@@ -37,6 +38,8 @@ pub(super) enum Change {
     Cast(Vec<String>, String),
     Mask(Vec<String>, MaskSpec),
     Unmask(Vec<String>),
+    /// Another number in the filter that stands.
+    Bound(String),
     Policy(SchemaPolicy),
 }
 
@@ -107,6 +110,7 @@ pub(super) fn read(context: &Context<'_>) -> Treatment {
     walk.modes();
     walk.masks_first();
     walk.conditions();
+    walk.bound();
     walk.columns();
     walk.cursors();
     let free = |at: usize| walk.free(at);
