@@ -97,6 +97,8 @@ pub(super) struct Values {
     pub months: BTreeMap<String, u32>,
     pub weekdays: BTreeMap<String, u32>,
     pub units: BTreeMap<String, String>,
+    /// Parts of columns' names that modellers cut short, and the word in full.
+    pub shortened: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default)]

@@ -182,7 +182,12 @@ impl Reader<'_> {
             .and_then(|name| self.columns.get(name))
             .filter(|column| matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp))
             .is_some_and(|column| self.during(column, to).is_some());
-        if !operator && !self.compares(to) && !self.asked && !temporal {
+        let valued = named
+            .names
+            .first()
+            .and_then(|name| self.columns.get(name))
+            .is_some_and(|column| self.beside(to, column).is_some());
+        if !operator && !self.compares(to) && !self.asked && !temporal && !valued {
             return None;
         }
         let (expression, to, assumed) = self.expression(at)?;

@@ -113,7 +113,7 @@ impl Reader<'_> {
     }
 
     /// The value right behind its column: `rows with status defaulted`, `only currency 'CHF'`.
-    fn beside(&self, at: usize, column: &Column) -> Option<(String, usize)> {
+    pub(super) fn beside(&self, at: usize, column: &Column) -> Option<(String, usize)> {
         let token = self.sentence.get(at)?;
         let bare = token.kind == Kind::Word
             && column.kind == ColumnKind::Text
@@ -121,7 +121,7 @@ impl Reader<'_> {
             && !participle(&token.word)
             && self.columns.mention(self.sentence, at, self.free).is_none();
         let led = (at.saturating_sub(4)..at)
-            .any(|here| self.sentence.is(here, &["with", "where", "whose", "having", "only", "for"]));
+            .any(|here| self.sentence.is(here, &["with", "where", "whose", "having", "only", "for", "of"]));
         (led && (bare || token.kind == Kind::Quoted && token.quote == Some('\'')))
             .then(|| self.value(at, column))
             .flatten()
@@ -149,8 +149,8 @@ impl Reader<'_> {
         if let Some((comparison, used)) = self.comparison(to, column) {
             return self.compared(column, comparison, to + used, assumed);
         }
-        if let Some((value, used)) = self.beside(to, column) {
-            return Some((Expression::Compare { column: column.name.clone(), operator: "=", value }, to + used, assumed));
+        if self.beside(to, column).is_some() {
+            return self.plain(column, "=", to, assumed);
         }
         (column.kind == ColumnKind::Boolean)
             .then(|| (Expression::Flag { column: column.name.clone(), negated: false }, to, assumed))
@@ -176,6 +176,15 @@ impl Reader<'_> {
                 _ => return None,
             };
             return Some((Comparison::Is(operator), 1));
+        }
+        // `a score of at least 60`
+        if sentence.is(at, &["of"]) {
+            if let Some((comparison, used)) = self.worded(at + 1, false, column) {
+                return Some((comparison, used + 1));
+            }
+            let value = matches!(sentence.kind(at + 1), Some(Kind::Number)) && column.kind == ColumnKind::Number
+                || sentence.get(at + 1).is_some_and(|token| token.quote == Some('\''));
+            return value.then_some((Comparison::Is("="), 1));
         }
         let mut lead = 0;
         let copula = sentence.is(

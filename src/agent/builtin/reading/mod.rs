@@ -175,7 +175,14 @@ pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &
     namespace::read(&mut reading, directory, &listings, &streams, before);
     target::read(&mut reading);
     let uses = reading.uses.clone();
-    lexicon::correct(&mut reading.sentence, |at| uses.get(at) == Some(&Use::Free));
+    // What may be a slip in a stream's name is none in a word of requests.
+    let slips: Vec<bool> = (0..uses.len())
+        .map(|at| {
+            let text = reading.sentence.text(at);
+            uses.get(at) == Some(&Use::Free) && !lexicon::is_english(reading.sentence.word(at)) && streams.slip(text).is_some()
+        })
+        .collect();
+    lexicon::correct(&mut reading.sentence, |at| uses.get(at) == Some(&Use::Free) && slips.get(at) == Some(&false));
     reading.transfer |= (0..reading.sentence.len()).any(|at| lexicon::is(&reading.sentence, at, Class::Transfer));
     wildcard::read(&mut reading, &streams);
     namespace::read_unknown(&mut reading, directory, before);

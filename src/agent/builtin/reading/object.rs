@@ -28,6 +28,8 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
             !lexicon::is(&sentence, *to, Class::Column)
                 && !(lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table))
                 && !owns(&sentence, *to)
+                // `orders as past_orders`: a name that it is to have.
+                && !(sentence.is(at.wrapping_sub(1), &["as", "called", "named"]) && !reading.mentions.is_empty())
         }) else {
             at += 1;
             continue;
@@ -199,11 +201,19 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
         }
         let to = if sentence.kind(at) == Some(Kind::Quoted) { at + 1 } else { run_end(reading, at) };
         let compound = reading.mentions.iter().position(|mention| {
-            mention.to == at && mention.how != How::Slip && !lexicon::is(&sentence, at.wrapping_sub(1), Class::Table)
+            mention.to == at && mention.how != How::Slip && !passage::begins(&sentence, at) && !lexicon::is(&sentence, at.wrapping_sub(1), Class::Table)
         });
         // `invoices issued since May`: what happened to them, and no longer name.
-        let compound = compound.filter(|_| !(sentence.word(at).ends_with("ed") && says_when(&sentence, to)));
-        if compound.is_none() && sentence.word(at).ends_with("ed") && says_when(&sentence, to) {
+        // `heavier than 7500`, `issued since May`: said of rows.
+        let of_rows = sentence.word(at).ends_with("ed") && says_when(&sentence, to)
+            || sentence.word(to - 1).ends_with("er") && sentence.is(to, &["than"]);
+        if of_rows {
+            at = to;
+            continue;
+        }
+        if left_out && before.focus.as_deref() == Some("streams") && streams.slip(sentence.span(at, to)).is_none() {
+            // The answer to `there is no such stream`: it goes, and is no column either.
+            reading.mark(at, to, Use::Unknown);
             at = to;
             continue;
         }
@@ -212,10 +222,6 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
             continue;
         }
         if left_out && reading.wildcard.is_none() && !before.wildcard && streams.slip(sentence.span(at, to)).is_none() {
-            // The answer to `there is no such stream`: it goes, and is no column either.
-            if before.focus.as_deref() == Some("streams") {
-                reading.mark(at, to, Use::Unknown);
-            }
             at = to;
             continue;
         }
@@ -360,9 +366,8 @@ fn anchor(reading: &Reading, sentence: &Sentence, at: usize, before: &Before) ->
             let noun = here.checked_sub(1).map_or("", |at| sentence.word(at));
             return Some(
                 lexicon::word_is(noun, Class::Ingestion)
-                    || lexicon::word_is(noun, Class::Generic)
                     || lexicon::word_is(noun, Class::Table)
-                    || reading.transfer,
+                    || sentence.is(here, &["of"]) && (lexicon::word_is(noun, Class::Generic) || reading.transfer),
             );
         }
         if lexicon::word_is(word, Class::WeakTransfer) {
@@ -397,6 +402,7 @@ fn by_namespace(reading: &mut Reading) {
         (0..sentence.len()).any(|at| {
             !reading.is(at, Use::Stream)
                 && !reading.is(at, Use::Connection)
+                && !(reading.is(at, Use::Namespace) && reading.source_namespace.as_ref().is_none_or(|known| fold(known) != fold(sentence.text(at))))
                 && !sentence.is(at.wrapping_sub(1), &["not", "from"])
                 && names_namespace(sentence.text(at), namespace)
         })

@@ -92,7 +92,7 @@ fn ends(sentence: &Sentence, at: usize) -> bool {
 }
 
 /// A new line of a list, a new paragraph, or a line that the writer broke.
-fn begins(sentence: &Sentence, at: usize) -> bool {
+pub(crate) fn begins(sentence: &Sentence, at: usize) -> bool {
     let (Some(before), Some(token)) = (at.checked_sub(1).and_then(|at| sentence.get(at)), sentence.get(at)) else {
         return false;
     };

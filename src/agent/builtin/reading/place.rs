@@ -378,6 +378,7 @@ pub(super) fn run_end(reading: &Reading, at: usize) -> usize {
         && sentence.kind(to) == Some(Kind::Word)
         && !lexicon::is_english(sentence.word(to))
         && !reading.is_column(to)
+        && !passage::begins(sentence, to)
     {
         to += 1;
     }

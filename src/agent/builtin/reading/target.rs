@@ -132,6 +132,12 @@ fn called(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
         .is_some_and(|here| sentence.is(here, NOUNS));
     let noun_behind = (at + 1..at + 4).find(|here| !sentence.is(*here, &["the", "new", "destination"]));
     let ahead = noun_behind.filter(|here| sentence.is(*here, &["table", "target"]) || sentence.is(here - 1, &["target"]));
+    // `under the name old_orders`
+    if sentence.is(at, &["under", "by", "with"]) && sentence.is(at + 1, &["the", "a"]) && sentence.is(at + 2, &["name"]) {
+        let start = at + 3 + usize::from(sentence.is(at + 3, &["of"]));
+        let spelled = name(sentence, start).filter(|_| reading.uses.get(start) == Some(&Use::Free))?;
+        return Some((at, start + 1, spelled, only(reading)));
+    }
     let start = match ahead {
         Some(noun) if sentence.is(at, &["call", "name"]) => noun + 1,
         _ if back && sentence.is(at, &["called", "named"]) => at + 1,

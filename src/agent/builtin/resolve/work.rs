@@ -160,6 +160,12 @@ impl Work {
                 }
             }
             Change::NoFilter => self.spec.filter = None,
+            Change::Swap { from, to } => {
+                let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+                if let Some(filter) = self.spec.filter.as_mut().filter(|filter| filter.contains(&quoted(from))) {
+                    *filter = filter.replace(&quoted(from), &quoted(to));
+                }
+            }
             Change::Bound(number) => {
                 if let Some(filter) = self.spec.filter.as_deref().and_then(|filter| rebound(filter, number)) {
                     self.spec.filter = Some(filter);

@@ -132,4 +132,34 @@ impl Walk<'_> {
             self.change(at, Change::Bound(value));
         }
     }
+
+    /// `not EN, FR`, `FR instead of EN`: one value of the filter that stands becomes another.
+    pub(super) fn swap(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        if sentence.len() > 8 || !self.changes.is_empty() {
+            return;
+        }
+        let value = |at: usize| {
+            sentence
+                .get(at)
+                .filter(|token| self.free(at) && matches!(token.kind, Kind::Word | Kind::Quoted | Kind::Number))
+                .filter(|token| token.kind != Kind::Word || !lexicon::is_known(&token.word))
+                .map(|token| token.text.clone())
+        };
+        let found = (0..sentence.len()).find_map(|at| {
+            let comma = usize::from(matches!(sentence.text(at + 2), "," | "-" | "–" | "—")) + usize::from(sentence.is(at + 2, &["but"]));
+            if sentence.is(at, &["not"]) && comma > 0 {
+                let but = usize::from(sentence.is(at + 2 + comma, &["but"]));
+                return value(at + 1).zip(value(at + 2 + comma + but));
+            }
+            let instead = sentence.is(at, &["instead", "rather"]) && sentence.is(at + 1, &["of", "than"]);
+            if instead && at > 0 {
+                return value(at + 2).zip(value(at - 1));
+            }
+            None
+        });
+        if let Some((from, to)) = found {
+            self.change(0, Change::Swap { from, to });
+        }
+    }
 }

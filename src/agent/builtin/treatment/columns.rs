@@ -243,10 +243,12 @@ impl Walk<'_> {
             while sentence.is(
                 verb,
                 &[
-                    "only", "in", "just", "is", "are", "be", "should", "must", "gets", "get", "being", "to", "as", "need", "needs", "has",
+                    "only", "in", "just", "set", "personal", "sensitive", "private", "confidential", "is", "are", "be", "should", "must", "gets", "get", "being", "to", "as", "need", "needs", "has",
                     "have", "will", "column", "a", "with", "by", "stay", "stays",
                 ],
             ) || matches!(sentence.text(verb), "->" | "→" | "=" | ":" | "=>" | "(")
+                || sentence.is(verb, &["and", "so"])
+                    && sentence.is(verb - 1, &["personal", "sensitive", "private", "confidential"])
             {
                 verb += 1;
             }

@@ -146,7 +146,11 @@ impl Walk<'_> {
     /// `without phone`, `drop the email column`, `leave out a, b and c`.
     pub(super) fn left_out(&mut self, at: usize) -> Option<usize> {
         let sentence = self.context.reading.sentence.clone();
-        let length = self.verb(at, Class::Except)?;
+        // `every column but the phone`, `all but phone`
+        let but = sentence.is(at, &["but"])
+            && self.free(at)
+            && sentence.is(at.wrapping_sub(1), &["column", "columns", "field", "fields", "all", "everything", "it"]);
+        let length = self.verb(at, Class::Except).or(but.then_some(1))?;
         let sign = usize::from(matches!(sentence.text(at + length), "=" | ":"));
         let compares = sentence.is(at, &["no"]) && sentence.is(at + 2, &["than"]);
         let list = self.column_list(at + length + sign, true).filter(|_| !compares)?;
