@@ -338,9 +338,14 @@ impl Aside<'_> {
             "truncat",
             "overflow",
         ];
-        let text =
-            if raw.split([':', '\n']).next().is_some_and(|head| head.to_lowercase().contains("error "))
-                || raw.to_lowercase().contains("error:") || lower.len() < 8 { raw.clone() } else { behind.to_owned() };
+        let text = if raw.split([':', '\n']).next().is_some_and(|head| head.to_lowercase().contains("error "))
+            || raw.to_lowercase().contains("error:")
+            || lower.len() < 8
+        {
+            raw.clone()
+        } else {
+            behind.to_owned()
+        };
         (behind.len() >= 8 && (marks.iter().any(|mark| lower.contains(mark)) || raw.to_lowercase().contains("error:")))
             .then_some(text)
     }

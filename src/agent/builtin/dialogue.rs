@@ -88,7 +88,10 @@ fn names_both_ends(sentence: &Sentence, directory: &Directory) -> bool {
         named.extend(mention.into_iter().flat_map(|mention| mention.names));
     }
     let takes = |source: bool| {
-        named.iter().filter_map(|name| directory.get(name)).filter(move |connection| if source { connection.source } else { connection.destination })
+        named
+            .iter()
+            .filter_map(|name| directory.get(name))
+            .filter(move |connection| if source { connection.source } else { connection.destination })
     };
     let verb = (0..sentence.len()).any(|at| {
         lexicon::is(sentence, at, lexicon::Class::Transfer) || lexicon::word_is(sentence.word(at), lexicon::Class::To)
@@ -274,11 +277,7 @@ fn undo(request: &ChatRequest, talk: &Talk, directory: &Directory, mut episode: 
     if refused {
         return Ok(Step::Say("The earlier plan does not fit any more. Say what should move.".to_owned()));
     }
-    Ok(Step::Call {
-        say: None,
-        tool: "propose_plan",
-        arguments: serde_json::json!({"plan": value}),
-    })
+    Ok(Step::Call { say: None, tool: "propose_plan", arguments: serde_json::json!({"plan": value}) })
 }
 
 /// The next step of a request for data to move.

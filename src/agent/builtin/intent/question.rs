@@ -125,8 +125,10 @@ fn about_plan(sentence: &Sentence, standing: Standing, start: usize) -> bool {
         && (sentence.is(0, &["will", "would", "does", "is", "when", "how", "why", "which", "what"])
             || sentence.is(start, &["when", "how", "why", "does", "is"]));
     let pronoun = any(sentence, &["it", "that", "this", "plan", "they", "run", "start", "happen", "happens"]);
-    let change = any(sentence, &["possible", "about", "also", "instead", "without", "add", "only", "hash", "mask", "include", "exclude", "if"])
-        && !any(sentence, &["said", "say", "confirm"]);
+    let change = any(
+        sentence,
+        &["possible", "about", "also", "instead", "without", "add", "only", "hash", "mask", "include", "exclude", "if"],
+    ) && !any(sentence, &["said", "say", "confirm"]);
     standing.begun && !standing.asked && asks && pronoun && !change && sentence.len() <= 16
 }
 

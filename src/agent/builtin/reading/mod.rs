@@ -179,7 +179,9 @@ pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &
     let slips: Vec<bool> = (0..uses.len())
         .map(|at| {
             let text = reading.sentence.text(at);
-            uses.get(at) == Some(&Use::Free) && !lexicon::is_english(reading.sentence.word(at)) && streams.slip(text).is_some()
+            uses.get(at) == Some(&Use::Free)
+                && !lexicon::is_english(reading.sentence.word(at))
+                && streams.slip(text).is_some()
         })
         .collect();
     lexicon::correct(&mut reading.sentence, |at| uses.get(at) == Some(&Use::Free) && slips.get(at) == Some(&false));

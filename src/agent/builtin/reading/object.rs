@@ -16,9 +16,8 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
     while at < sentence.len() {
         let uses = reading.uses.clone();
         let free = |at: usize| uses.get(at) == Some(&Use::Free);
-        left_out = leaves_out(&sentence, at, left_out, &|object| {
-            streams.mention(&sentence, object, &free, true).is_some()
-        });
+        left_out =
+            leaves_out(&sentence, at, left_out, &|object| streams.mention(&sentence, object, &free, true).is_some());
         // `a where …, b where …`: a new stream begins inside what was read as one condition.
         let readable = |at: usize| free(at) || uses.get(at) == Some(&Use::Shaded) && begins_anew(&sentence, at);
         let found = (readable(at) && asked.get(at) == Some(&true) && !elsewhere(&sentence, at, before))
@@ -81,7 +80,8 @@ fn owns(sentence: &Sentence, to: usize) -> bool {
 /// The stream of the next condition: `… and loans where`, `… and the loans whose`.
 fn begins_anew(sentence: &Sentence, at: usize) -> bool {
     let the = usize::from(sentence.is(at.wrapping_sub(1), &["the"]));
-    let joined = sentence.is(at.wrapping_sub(1 + the), &["and", "plus"]) || sentence.text(at.wrapping_sub(1 + the)) == ",";
+    let joined =
+        sentence.is(at.wrapping_sub(1 + the), &["and", "plus"]) || sentence.text(at.wrapping_sub(1 + the)) == ",";
     joined && (at + 1..at + 4).any(|here| sentence.is(here, &["where", "whose", "having"]))
 }
 
@@ -123,7 +123,8 @@ fn leaves_out(sentence: &Sentence, at: usize, before: bool, names: &dyn Fn(usize
         // `drop a copy of orders`, `no, the orders`: not a word for leaving out here.
         let deny = sentence.is(at, &["no"]) && matches!(sentence.text(at + length), "," | "." | "");
         let mut object = at + length;
-        while sentence.is(object, &["the", "our", "my", "any", "all", "those", "of", "from", "table", "tables", "a", "for"])
+        while sentence
+            .is(object, &["the", "our", "my", "any", "all", "those", "of", "from", "table", "tables", "a", "for"])
             || matches!(sentence.text(object), ":" | "(")
         {
             object += 1;
@@ -134,8 +135,9 @@ fn leaves_out(sentence: &Sentence, at: usize, before: bool, names: &dyn Fn(usize
             && names(object);
     }
     // `apart from`: the second word of the phrase ends nothing.
-    let inside =
-        (1..4).any(|back| at.checked_sub(back).is_some_and(|start| lexicon::phrase(sentence, start, Class::Except) > Some(back)));
+    let inside = (1..4).any(|back| {
+        at.checked_sub(back).is_some_and(|start| lexicon::phrase(sentence, start, Class::Except) > Some(back))
+    });
     if !before || inside {
         return before;
     }
@@ -195,13 +197,25 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
             None => false,
         };
         let described = reading.described.get(at) == Some(&true) && !reading.mentions.is_empty();
-        if !named || !reading.free(at) || reading.is_column(at) || described || passage::unwanted(&sentence, at) {
+        let namespace = reading.mentions.iter().flat_map(|mention| &mention.candidates).any(|candidate| {
+            candidate.stream.rsplit_once('.').is_some_and(|(namespace, _)| fold(namespace) == fold(sentence.text(at)))
+        });
+        if !named
+            || !reading.free(at)
+            || namespace
+            || reading.is_column(at)
+            || described
+            || passage::unwanted(&sentence, at)
+        {
             at += 1;
             continue;
         }
         let to = if sentence.kind(at) == Some(Kind::Quoted) { at + 1 } else { run_end(reading, at) };
         let compound = reading.mentions.iter().position(|mention| {
-            mention.to == at && mention.how != How::Slip && !passage::begins(&sentence, at) && !lexicon::is(&sentence, at.wrapping_sub(1), Class::Table)
+            mention.to == at
+                && mention.how != How::Slip
+                && !passage::begins(&sentence, at)
+                && !lexicon::is(&sentence, at.wrapping_sub(1), Class::Table)
         });
         // `invoices issued since May`: what happened to them, and no longer name.
         // `heavier than 7500`, `issued since May`: said of rows.
@@ -271,8 +285,27 @@ fn says_when(sentence: &Sentence, at: usize) -> bool {
     sentence.is(
         at,
         &[
-            "since", "before", "after", "between", "until", "till", "in", "on", "during", "within", "this", "last", "at",
-            "yesterday", "today", "from", "by", "over", "more", "less", "under",
+            "since",
+            "before",
+            "after",
+            "between",
+            "until",
+            "till",
+            "in",
+            "on",
+            "during",
+            "within",
+            "this",
+            "last",
+            "at",
+            "yesterday",
+            "today",
+            "from",
+            "by",
+            "over",
+            "more",
+            "less",
+            "under",
         ],
     )
 }
@@ -402,7 +435,8 @@ fn by_namespace(reading: &mut Reading) {
         (0..sentence.len()).any(|at| {
             !reading.is(at, Use::Stream)
                 && !reading.is(at, Use::Connection)
-                && !(reading.is(at, Use::Namespace) && reading.source_namespace.as_ref().is_none_or(|known| fold(known) != fold(sentence.text(at))))
+                && !(reading.is(at, Use::Namespace)
+                    && reading.source_namespace.as_ref().is_none_or(|known| fold(known) != fold(sentence.text(at))))
                 && !sentence.is(at.wrapping_sub(1), &["not", "from"])
                 && names_namespace(sentence.text(at), namespace)
         })

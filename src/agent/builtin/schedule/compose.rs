@@ -41,7 +41,10 @@ pub(crate) fn compose(pieces: &Pieces, before: Option<&ScheduleSpec>) -> Option<
     if let Some(written) = &pieces.impossible {
         return Some(Timing::Unclear {
             question: format!("`{written}` is no time of day and no time zone that exists. When should it run?"),
-            options: vec![("On demand".to_owned(), "no schedule".to_owned()), ("Every day".to_owned(), "daily".to_owned())],
+            options: vec![
+                ("On demand".to_owned(), "no schedule".to_owned()),
+                ("Every day".to_owned(), "daily".to_owned()),
+            ],
         });
     }
     if pieces.vague && !pieces.is_frequency() {

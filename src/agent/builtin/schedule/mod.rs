@@ -169,7 +169,10 @@ pub(super) fn read(sentence: &Sentence, free: &dyn Fn(usize) -> bool, asked: boo
     }
     if pieces.impossible.is_none()
         && !pieces.vague
-        && pieces.taken.iter().all(|at| lexicon::is(sentence, *at, Class::From) || sentence.is(*at, &["at", "on", "the"]))
+        && pieces
+            .taken
+            .iter()
+            .all(|at| lexicon::is(sentence, *at, Class::From) || sentence.is(*at, &["at", "on", "the"]))
     {
         pieces.taken.clear();
     }
@@ -232,14 +235,42 @@ fn looks_back(sentence: &Sentence, at: usize) -> bool {
 /// `we look at it daily`, `before the board meets on the 3rd`: what people do, and no run.
 fn of_something_else(sentence: &Sentence, at: usize) -> bool {
     const DOINGS: &[&str] = &[
-        "look", "looks", "looking", "check", "checks", "use", "uses", "meet", "meets", "review", "reviews", "discuss",
-        "discusses", "changes", "grows", "opens", "talk", "visits", "visit", "asks", "ask", "complains", "edits", "works",
-        "work", "sees", "grow", "closes", "starts", "ends",
+        "look",
+        "looks",
+        "looking",
+        "check",
+        "checks",
+        "use",
+        "uses",
+        "meet",
+        "meets",
+        "review",
+        "reviews",
+        "discuss",
+        "discusses",
+        "changes",
+        "grows",
+        "opens",
+        "talk",
+        "visits",
+        "visit",
+        "asks",
+        "ask",
+        "complains",
+        "edits",
+        "works",
+        "work",
+        "sees",
+        "grow",
+        "closes",
+        "starts",
+        "ends",
     ];
     let clause = (0..at)
         .rev()
         .find(|here| {
-            sentence.kind(*here) == Some(Kind::Mark) && matches!(sentence.text(*here), "." | ";" | "," | ":" | "!" | "?" | "(")
+            sentence.kind(*here) == Some(Kind::Mark)
+                && matches!(sentence.text(*here), "." | ";" | "," | ":" | "!" | "?" | "(")
                 || sentence.is(*here, &["and", "but", "so", "then"])
         })
         .map_or(0, |here| here + 1);
@@ -251,7 +282,8 @@ fn of_something_else(sentence: &Sentence, at: usize) -> bool {
     });
     doing.is_some_and(|doing| {
         !(clause..at).any(|here| {
-            lexicon::phrase(sentence, here, Class::Transfer).is_some() && !sentence.is(here, &["stream", "feed", "port"])
+            lexicon::phrase(sentence, here, Class::Transfer).is_some()
+                && !sentence.is(here, &["stream", "feed", "port"])
         }) && doing >= clause
     })
 }

@@ -91,9 +91,10 @@ impl Walk<'_> {
                 start,
                 &[
                     "is", "of", "the", "column", "columns", "on", "should", "be", "are", "field", "by", "to", "using",
-                    "being", "with", "as",
+                    "being", "with", "as", "table",
                 ],
             ) || matches!(sentence.text(start), ":" | "=" | "(")
+                || self.context.reading.is(start, super::Use::Stream)
             {
                 start += 1;
             }
@@ -134,6 +135,27 @@ impl Walk<'_> {
                 self.imply_write(at, &words);
             }
             at += length;
+        }
+    }
+
+    /// `merge guests into the lake on guest_id`: the key of a verb that stands before.
+    pub(super) fn merge_on(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        if self.changes.iter().any(|placed| matches!(placed.change, Change::Key(_))) {
+            return;
+        }
+        for at in 1..sentence.len() {
+            let verb = (0..at).any(|here| sentence.is(here, &["merge", "upsert", "dedupe", "deduplicate", "dedup"]));
+            let list = (verb && sentence.is(at, &["on", "by"]) && self.free(at))
+                .then(|| self.column_list(at + 1, false))
+                .flatten();
+            let incremental = (0..at).any(|here| lexicon::is(&sentence, here, Class::Incremental));
+            if let Some(list) = list.filter(|_| !incremental) {
+                self.take(at, list.to);
+                self.change(at, Change::Write(WriteSpec::Merge));
+                self.change(at, Change::Key(list.names));
+                return;
+            }
         }
     }
 
@@ -343,6 +365,10 @@ impl Walk<'_> {
             self.asked_cursor();
         }
         self.use_column(incremental || asked);
+        let named = self.changes.iter().any(|placed| matches!(placed.change, Change::Cursor(_)));
+        if incremental && !named {
+            self.column_is();
+        }
         self.null_cursor();
     }
 
@@ -384,6 +410,26 @@ impl Walk<'_> {
         });
         if let Some((at, to, named)) = found {
             self.name_cursor(at, at, to, &named.names, named.how);
+        }
+    }
+
+    /// `…, the column is changed_at`, under an incremental read.
+    fn column_is(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        for at in 0..sentence.len() {
+            let noun = sentence.is(at, &["column", "field"]) && self.free(at);
+            let start = at
+                + 1
+                + usize::from(sentence.is(at + 1, &["is", "to", "for"]) || matches!(sentence.text(at + 1), ":" | "="));
+            let found = noun.then(|| self.context.columns.mention(&sentence, start, &|at| self.free(at))).flatten();
+            let orders =
+                found.as_ref().and_then(|(_, named)| self.context.columns.get(named.names.first()?)).is_some_and(
+                    |column| matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date | ColumnKind::Number),
+                );
+            if let Some((to, named)) = found.filter(|_| orders) {
+                self.name_cursor(at, start, to, &named.names, named.how);
+                return;
+            }
         }
     }
 

@@ -99,17 +99,43 @@ impl Walk<'_> {
         }
         let list = self.column_list(start, verb.is_some())?;
         let mut here = list.to;
-        while sentence.is(here, &["to", "as", "into", "in", "a", "an", "is", "be", "should", "type", "of"])
-            || matches!(sentence.text(here), "->" | "→" | "::" | ":")
-        {
-            here += 1;
-        }
-        while sentence.is(here, &["stored", "kept", "treated", "saved", "cast", "written", "converted", "loaded", "changed", "turned", "as", "to", "a", "an"]) {
+        const LINKS: &[&str] = &[
+            "to",
+            "as",
+            "into",
+            "in",
+            "a",
+            "an",
+            "is",
+            "be",
+            "should",
+            "must",
+            "shall",
+            "has",
+            "have",
+            "needs",
+            "type",
+            "of",
+            "stored",
+            "kept",
+            "treated",
+            "saved",
+            "cast",
+            "written",
+            "converted",
+            "loaded",
+            "changed",
+            "turned",
+            "are",
+        ];
+        while sentence.is(here, LINKS) || matches!(sentence.text(here), "->" | "→" | "::" | ":") {
             here += 1;
         }
         let (type_name, to) = type_at(&sentence, here)?;
         // `make balance decimal(18,4)`: the verb links them.
-        if here == list.to && !(verb.is_some() && sentence.is(at, &["make", "cast", "turn", "store", "convert"])) || !list.unknown.is_empty() && list.names.is_empty() {
+        if here == list.to && !(verb.is_some() && sentence.is(at, &["make", "cast", "turn", "store", "convert"]))
+            || !list.unknown.is_empty() && list.names.is_empty()
+        {
             return None;
         }
         let type_name = if type_name == "decimal" { self.decimal(&list.names) } else { type_name };
@@ -180,7 +206,11 @@ impl Walk<'_> {
         let length = self.verb(at, Class::Select).or(noun)?;
         let length = length
             + usize::from(
-                noun.is_none() && sentence.is(at + length, &["want", "need", "take", "keep", "copy", "load", "use", "get", "bring", "include"]),
+                noun.is_none()
+                    && sentence.is(
+                        at + length,
+                        &["want", "need", "take", "keep", "copy", "load", "use", "get", "bring", "include"],
+                    ),
             );
         let called = noun.is_some()
             || (at + length..at + length + 3).any(|at| sentence.is(at, &["column", "columns", "field", "fields"]));
