@@ -152,8 +152,10 @@ async fn a_sentence_is_answered_with_a_plan_and_a_click_runs_it() {
     };
     let finished = tokio::time::timeout(Duration::from_mins(2), finished).await.unwrap();
     assert_eq!(finished["phase"], "completed");
-    assert_eq!(kinds.first().map(String::as_str), Some("plan_confirmed"), "{kinds:?}");
-    assert!(kinds.contains(&"run_moved".to_owned()), "{kinds:?}");
+    // A run that is quick to begin may be heard before the word that it was confirmed.
+    for kind in ["plan_confirmed", "run_moved", "run_progress"] {
+        assert!(kinds.iter().any(|heard| heard == kind), "{kind} of {kinds:?}");
+    }
 
     let (_, pipelines) = server.get("/api/v1/pipelines", &key).await;
     assert_eq!(pipelines["items"][0]["last_run"]["phase"], "completed", "{pipelines}");
