@@ -130,6 +130,8 @@ struct Turn<'a> {
     /// The mind that takes this turn: the agent's, or its fallback from the moment the former could not be reached.
     mind: &'a Arc<dyn ChatModel>,
     fell_back: bool,
+    /// The mind's last reply was empty, and it is told so.
+    nudged: bool,
     system: String,
     specs: Arc<[ToolSpec]>,
     messages: Vec<Message>,
@@ -156,6 +158,7 @@ impl<'a> Turn<'a> {
             emitter: Emitter::new(agent.bus.clone(), Topic::Conversation(conversation)),
             mind: &agent.model,
             fell_back: false,
+            nudged: false,
             system,
             specs,
             taint: Taint::default(),

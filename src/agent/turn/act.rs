@@ -72,7 +72,8 @@ impl Turn<'_> {
         self.ledger.malformed = if malformed { self.ledger.malformed + 1 } else { 0 };
         // One round to mend it; a mind that still writes no JSON will not.
         if self.ledger.malformed > 1 && stop.is_none() {
-            stop = Some(Stop::Failed(prompt::UNREADABLE_CALLS.trim().to_owned()));
+            self.ledger.malformed = 0;
+            stop = self.fall_back(prompt::UNREADABLE_CALLS).await?;
         }
         Ok(stop)
     }
