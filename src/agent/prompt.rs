@@ -22,6 +22,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("refused_ended", REFUSED_ENDED),
     ("refused_limit", REFUSED_LIMIT),
     ("refused_repeated", REFUSED_REPEATED),
+    ("run_ended", include_str!("../../prompts/run_ended.md")),
     ("tool_broke", TOOL_BROKE),
     ("tool_timed_out", TOOL_TIMED_OUT),
 ];
@@ -79,6 +80,37 @@ pub(super) fn earlier(said: &[String], untold: usize, notices: &[String], offere
 /// How a mind without tool calls writes them down.
 pub(super) fn json_protocol(tools: &str) -> String {
     render(file("json_protocol").trim(), &[("tools", tools)])
+}
+
+/// A run that ended, for a notice. Texts of systems are wrapped by the caller.
+pub(super) struct EndedRun<'a> {
+    pub(super) run: &'a str,
+    pub(super) phase: &'a str,
+    pub(super) pipeline: &'a str,
+    /// Read, written, quarantined.
+    pub(super) rows: [u64; 3],
+    /// Kind and text of what went wrong.
+    pub(super) error: Option<(&'a str, &'a str)>,
+}
+
+pub(super) fn run_ended(ended: &EndedRun<'_>) -> String {
+    let [read, written, quarantined] = ended.rows.map(|rows| rows.to_string());
+    let error = ended.error.map(|(kind, told)| format!(" Error of kind `{kind}`: {told}")).unwrap_or_default();
+    let values = [
+        ("run", ended.run),
+        ("phase", ended.phase),
+        ("pipeline", ended.pipeline),
+        ("read", &read),
+        ("written", &written),
+        ("quarantined", &quarantined),
+        ("error", &error),
+    ];
+    render(file("run_ended").trim(), &values)
+}
+
+/// What every notice of this run's end holds and no other text does.
+pub(super) fn run_ended_mark(run: &str) -> String {
+    format!("{run} has ended")
 }
 
 /// What a person is told when a secret was taken out.
@@ -152,7 +184,10 @@ mod tests {
         assert!(!chosen_by_text("lake").contains("{{"));
         assert!(!earlier(&["- a".to_owned()], 1, &[], Some("{}")).contains("{{"));
         assert!(!json_protocol("[]").contains("{{"));
-        let filled = ["earlier", "json_protocol", "system", "conduct", "planning", "untrusted", "today", "chosen_by_text"];
+        let ended = EndedRun { run: "r1", phase: "failed", pipeline: "p", rows: [1, 2, 3], error: Some(("auth", "x")) };
+        let text = run_ended(&ended);
+        assert!(!text.contains("{{") && text.contains(&run_ended_mark("r1")) && text.contains("`auth`: x"), "{text}");
+        let filled = ["run_ended", "earlier", "json_protocol", "system", "conduct", "planning", "untrusted", "today", "chosen_by_text"];
         for (name, text) in FILES.iter().filter(|(name, _)| !filled.contains(name)) {
             assert!(!text.contains("{{"), "{name} has a placeholder that nobody fills");
         }

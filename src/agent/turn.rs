@@ -2,9 +2,11 @@
 //! a tool leaves the next word to the person, or a limit is reached.
 
 mod act;
+mod ended;
 mod hear;
 mod ledger;
 mod reply;
+mod second;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -226,7 +228,12 @@ impl<'a> Turn<'a> {
                     self.taint.system_said(&answer);
                 }
             }
-            Message::Tool { .. } | Message::Notice { .. } => {}
+            Message::Notice { text } => {
+                for told in super::guard::untrusted::inside(text) {
+                    self.taint.system_said(&told.into());
+                }
+            }
+            Message::Tool { .. } => {}
         }
     }
 

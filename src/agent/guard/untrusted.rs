@@ -25,6 +25,12 @@ pub fn unwrap(text: &str) -> &str {
         .unwrap_or(text)
 }
 
+/// The texts inside the wrappers of a longer text.
+pub fn inside(text: &str) -> Vec<&str> {
+    let parts = text.split(OPEN).skip(1);
+    parts.filter_map(|part| part.split_once("\">")?.1.split(CLOSE).next()).collect()
+}
+
 /// Whether a wrapper is open at the end of a text.
 pub fn is_open(text: &str) -> bool {
     text.rfind(OPEN).is_some_and(|open| text.rfind(CLOSE).is_none_or(|close| close < open))

@@ -22,8 +22,8 @@ pub(super) struct Assembler {
 /// Some endpoints write what a model thinks before its words, between tags. It is nobody's to read.
 #[derive(Debug)]
 enum Aloud {
-    /// What has arrived may yet become an opening tag.
-    Unsure(String),
+    /// What has arrived may yet become an opening tag; whether something was thought before it.
+    Unsure(String, bool),
     /// Inside; the end of what was thought, in which the closing tag may begin.
     Thinking(String),
     Speaking,
@@ -31,7 +31,7 @@ enum Aloud {
 
 impl Default for Aloud {
     fn default() -> Self {
-        Self::Unsure(String::new())
+        Self::Unsure(String::new(), false)
     }
 }
 
@@ -43,7 +43,7 @@ impl Aloud {
     fn hear(&mut self, piece: &str) -> Option<String> {
         match self {
             Self::Speaking => Some(piece.to_owned()),
-            Self::Unsure(before) => {
+            Self::Unsure(before, thought_before) => {
                 before.push_str(piece);
                 let text = before.trim_start();
                 if text.len() < THOUGHT.len() && THOUGHT.starts_with(text) {
@@ -54,17 +54,17 @@ impl Aloud {
                     *self = Self::Thinking(String::new());
                     return self.hear(&thought);
                 }
-                let said = std::mem::take(before);
+                // White space between thought and words is neither.
+                let said = if *thought_before { text.to_owned() } else { std::mem::take(before) };
                 *self = Self::Speaking;
                 Some(said)
             }
             Self::Thinking(tail) => {
                 tail.push_str(piece);
                 if let Some((_, said)) = tail.split_once(THOUGHT_ENDS) {
-                    let said = said.trim_start().to_owned();
-                    // White space between thought and words is neither.
-                    *self = Self::Unsure(String::new());
-                    return if said.is_empty() { None } else { self.hear(&said) };
+                    let said = said.to_owned();
+                    *self = Self::Unsure(String::new(), true);
+                    return self.hear(&said);
                 }
                 let keep = tail.chars().count().saturating_sub(THOUGHT_ENDS.len());
                 *tail = tail.chars().skip(keep).collect();
@@ -76,7 +76,7 @@ impl Aloud {
     /// What was held back when the reply ended.
     fn rest(self) -> Option<String> {
         match self {
-            Self::Unsure(text) if !text.is_empty() => Some(text),
+            Self::Unsure(text, _) if !text.trim().is_empty() => Some(text),
             _ => None,
         }
     }

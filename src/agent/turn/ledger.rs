@@ -235,7 +235,7 @@ impl Ledger {
 }
 
 /// The same call, however its members are ordered.
-fn key(tool: &str, arguments: &Value) -> String {
+pub(super) fn key(tool: &str, arguments: &Value) -> String {
     fn sorted(value: &Value) -> Value {
         match value {
             Value::Object(members) => {

@@ -199,14 +199,14 @@ async fn a_talk_too_long_keeps_the_plan_on_offer_and_what_the_person_asked_for()
 
 #[tokio::test]
 async fn thoughts_reach_nobody() {
-    let reasoning = json!({"choices": [{"index": 0, "delta": {"reasoning_content": "hm", "reasoning": "hm"}, "finish_reason": null}]});
+    let reasoning = json!({"choices": [{"index": 0, "delta": {"reasoning_content": "inwardly", "reasoning": "inwardly"}, "finish_reason": null}]});
     let words = |text: &str| json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
     let stop = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
-    let chunks = vec![reasoning, words("<thi"), words("nk>They want hm"), words(".</think>\n\nWhich"), words(" one?"), stop];
+    let chunks = vec![reasoning, words("<thi"), words("nk>They inwardly want"), words(".</think>\n\nWhich"), words(" one?"), stop];
     let scene = Scene::new([Answer::chunks(chunks)]).await;
     scene.say("copy it").await;
     assert_eq!(scene.house.spoken().await, "Which one?");
-    assert!(!format!("{:?}", scene.house.messages().await).contains("hm"));
+    assert!(!format!("{:?}", scene.house.messages().await).contains("inwardly"));
 }
 
 #[tokio::test]
