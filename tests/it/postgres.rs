@@ -204,7 +204,14 @@ pub(crate) fn column(name: &str, logical: LogicalType) -> Column {
 }
 
 pub(crate) fn write_request(name: &str, columns: Vec<TargetColumn>, mode: WriteMode, run: &str) -> WriteRequest {
-    WriteRequest { target: target(name), columns, mode, state_key: format!("pipeline/{name}"), run: run.to_owned() }
+    WriteRequest {
+        target: target(name),
+        columns,
+        mode,
+        state_key: format!("pipeline/{name}"),
+        run: run.to_owned(),
+        parallelism: 2,
+    }
 }
 
 pub(crate) fn commit(epoch: u64, last: bool) -> Commit {
