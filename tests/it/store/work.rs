@@ -162,8 +162,14 @@ async fn a_run_moves_only_from_the_version_that_was_seen(store: Store) {
     pipeline(&store, "p").await;
     runs::insert(db, &new_run("r", "p", None)).await.unwrap();
     let to = |receipt: Option<&str>| Advance { receipt: receipt.map(str::to_owned), ..ended(3) };
-    let moves = futures::future::join_all([to(None), to(None)].map(|to| async move { runs::advance(store.pool(), "r", 1, &to).await.unwrap() })).await;
-    assert_eq!(moves.into_iter().filter(|moved| *moved).count(), 1);
+    let steps = [to(None), to(None), to(None)];
+    let moves = futures::future::join_all(steps.iter().map(|to| runs::advance(db, "r", 1, to))).await;
+    assert_eq!(moves.into_iter().filter(|moved| *moved.as_ref().unwrap()).count(), 1);
+    assert!(runs::advance(db, "r", 2, &to(Some(r#"{"rows":1}"#))).await.unwrap());
+    assert!(runs::advance(db, "r", 3, &to(None)).await.unwrap());
+    let row = runs::get(db, MAIN, "r").await.unwrap().unwrap();
+    assert_eq!((row.version, row.has_receipt, row.started_at), (4, true, Some(at(2))));
+    assert_eq!(runs::receipt(db, MAIN, "r").await.unwrap().as_deref(), Some(r#"{"rows":1}"#));
 }
 
 async fn a_lease_belongs_to_one(store: Store) {
