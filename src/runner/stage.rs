@@ -17,7 +17,7 @@ use super::checksum::Checksum;
 use super::failure::Failure;
 use super::keyset::KeySet;
 use super::mapper::{Mapped, filter};
-use crate::connectors::{Batch, ConnectorError, Cursor, ErrorKind, Item, ItemStream, RejectedRow};
+use crate::connectors::{Batch, ConnectorError, Cursor, ErrorKind, Item, ItemStream, RawRows, RejectedRow};
 use crate::tasks;
 
 /// Batches that wait between two stages.
@@ -54,6 +54,8 @@ pub(super) enum Step {
         rejected: Vec<RejectedRow>,
         bytes: u64,
     },
+    /// Rows that pass without being looked at.
+    Raw(RawRows),
     /// Everything so far can be committed under this position.
     Commit(Position),
     /// The source has delivered everything.
@@ -157,6 +159,12 @@ impl Mapping {
         match item {
             Item::Expected { rows } => Ok(self.say(Step::Expected { rows }).await),
             Item::Batch(batch) => self.batch(batch).await,
+            Item::Raw(rows) => {
+                self.shown += rows.rows();
+                self.rows += rows.rows();
+                self.bytes += rows.bytes();
+                Ok(self.say(Step::Raw(rows)).await)
+            }
             Item::Rejected(mut row) => {
                 // A raw row shows what the plan masks.
                 if !self.start.prepared.keeps_raw_rows {
