@@ -264,6 +264,57 @@ impl Walk<'_> {
         }
     }
 
+    /// `phone and email are left out`, `vat_no should be dropped`, `fax is not needed`.
+    pub(super) fn left_out_behind(&self, list: &List) -> Option<usize> {
+        let sentence = &self.context.reading.sentence;
+        let copula = |at: usize| {
+            sentence.is(
+                at,
+                &[
+                    "is", "are", "should", "must", "shall", "can", "has", "have", "be", "to", "being", "gets", "get",
+                    "will", "may",
+                ],
+            )
+        };
+        let mut verb = list.to;
+        while copula(verb) && self.free(verb) {
+            verb += 1;
+        }
+        let not = usize::from(sentence.is(verb, &["not"]));
+        let gone = sentence.is(verb, &["left", "taken", "kept"]) && sentence.is(verb + 1, &["out", "away", "off"]);
+        let plain = sentence.is(
+            verb,
+            &[
+                "dropped",
+                "excluded",
+                "removed",
+                "omitted",
+                "skipped",
+                "ignored",
+                "stripped",
+                "unwanted",
+                "unneeded",
+                "excluding",
+                "left-out",
+            ],
+        );
+        let unneeded = not == 1
+            && (sentence
+                .is(verb + 1, &["needed", "wanted", "required", "included", "copied", "loaded", "interesting"])
+                || sentence.is(verb + 1, &["be"])
+                    && sentence.is(verb + 2, &["copied", "included", "loaded", "needed", "transferred"]));
+        let length = if gone {
+            2
+        } else if plain {
+            1
+        } else if unneeded {
+            2 + usize::from(sentence.is(verb + 1, &["be"]))
+        } else {
+            0
+        };
+        (verb > list.to && length > 0).then_some(verb + length)
+    }
+
     /// A bare column as the answer to a question about columns.
     pub(super) fn asked_columns(&mut self) {
         let sentence = self.context.reading.sentence.clone();
