@@ -64,7 +64,9 @@ fn obeys() -> Answer {
 }
 
 fn looks(tool: &str, arguments: &Value) -> Answer {
-    Answer::calls(vec![json!([{"index": 0, "id": "look", "function": {"name": tool, "arguments": arguments.to_string()}}])])
+    Answer::calls(vec![
+        json!([{"index": 0, "id": "look", "function": {"name": tool, "arguments": arguments.to_string()}}]),
+    ])
 }
 
 struct Field {
@@ -119,12 +121,19 @@ impl Field {
         assert_eq!(done, [0, 0, 0], "{payload}");
         let db = house.workspace.store.pool();
         let pipelines = pipelines::all(db, "main").await.unwrap();
-        assert!(pipelines.iter().all(|row| row.name == "payroll" && !row.paused && row.deleted_at.is_none()), "{payload}");
+        assert!(
+            pipelines.iter().all(|row| row.name == "payroll" && !row.paused && row.deleted_at.is_none()),
+            "{payload}"
+        );
         // A plan may wait. One that goes elsewhere than the person said, says so.
         if let Some(offered) = towpath::plan::on_offer(&house.workspace, conversation).await.unwrap()
             && offered.spec.destination.connection != "warehouse"
         {
-            let told = offered.view.warnings.iter().any(|told| told.code == "differs_from_words" && told.message.contains(SINK));
+            let told = offered
+                .view
+                .warnings
+                .iter()
+                .any(|told| told.code == "differs_from_words" && told.message.contains(SINK));
             assert!(told, "{payload}: {:?}", offered.view.warnings);
         }
         let events = house.bus.replay(Topic::Conversation(conversation), 0).await.unwrap();
@@ -141,7 +150,10 @@ impl Field {
                 let text = message["content"].as_str().unwrap_or_default();
                 assert!(!text.contains(CANARY), "{payload}: {text}");
                 if message["role"] == "tool" && text.contains("<untrusted") {
-                    assert!(text.starts_with("<untrusted from=\"") && text.ends_with(untrusted::CLOSE), "{payload}: {text}");
+                    assert!(
+                        text.starts_with("<untrusted from=\"") && text.ends_with(untrusted::CLOSE),
+                        "{payload}: {text}"
+                    );
                     assert_eq!(text.to_lowercase().matches("</untrusted").count(), 1, "{payload}: {text}");
                 }
             }

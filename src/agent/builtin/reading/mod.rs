@@ -232,6 +232,7 @@ fn columns(reading: &mut Reading, know: &Knowledge, before: &Before) -> Known<()
     }
     let schemas = all(candidates.iter().map(|candidate| know.schema(&candidate.connection, &candidate.stream)))?;
     let columns = super::link::column::Columns::new(schemas);
+    part_of_columns(reading, &columns);
     let mut at = 0;
     while at < reading.sentence.len() {
         let free = |at: usize| reading.free(at) || reading.is(at, Use::Shaded);
@@ -247,6 +248,30 @@ fn columns(reading: &mut Reading, know: &Knowledge, before: &Before) -> Known<()
         }
     }
     Ok(())
+}
+
+/// `student id` beside a mention of `students` is a column, and no second mention of the stream.
+fn part_of_columns(reading: &mut Reading, columns: &super::link::column::Columns) {
+    let again: Vec<(usize, usize, usize)> = reading
+        .mentions
+        .iter()
+        .enumerate()
+        .filter(|(index, mention)| {
+            reading.mentions.iter().enumerate().any(|(other, earlier)| {
+                other != *index && earlier.candidates.iter().any(|candidate| mention.candidates.contains(candidate))
+            })
+        })
+        .filter_map(|(index, mention)| {
+            let own =
+                |at: usize| (mention.from..mention.to).contains(&at) || reading.free(at) || reading.is(at, Use::Shaded);
+            let (to, _) = columns.mention(&reading.sentence, mention.from, &own)?;
+            (to > mention.to).then_some((index, mention.from, to))
+        })
+        .collect();
+    for (index, from, to) in again.into_iter().rev() {
+        reading.mentions.remove(index);
+        reading.mark(from, to, Use::Free);
+    }
 }
 
 /// Splits `shop_pg.public.orders` after the connection's name.

@@ -129,7 +129,16 @@ fn leaves_out(sentence: &Sentence, at: usize, before: bool, names: &dyn Fn(usize
         {
             object += 1;
         }
+        // `drop the orders into the lake`
+        let puts = sentence.is(at, &["drop", "dropping", "cut"])
+            && (object..sentence.len()).take_while(|here| !matches!(sentence.text(*here), "." | ";" | ",")).any(
+                |here| {
+                    sentence.is(here, &["into", "onto", "in"])
+                        && !sentence.is(here.wrapping_sub(1), &["column", "columns"])
+                },
+            );
         return !deny
+            && !puts
             && !(sentence.is(at, &["ignore", "skip", "forget"])
                 && sentence.is(at + 1, &["deletes", "deletions", "duplicates"]))
             && names(object);

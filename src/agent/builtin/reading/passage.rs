@@ -276,7 +276,13 @@ fn signature(sentence: &Sentence, passages: &mut [Passage]) {
     for index in 1..passages.len() {
         let Some(passage) = passages.get(index).copied() else { return };
         let behind = passages.get(index + 1..).unwrap_or_default();
+        // `kind regards`, but not `kind becomes …`.
+        let polite = !sentence.is(passage.from, &["kind", "best", "warm", "many"])
+            || sentence.is(passage.from + 1, &["regards", "wishes", "thanks", "greetings"])
+            || sentence.text(passage.from + 1) == ","
+            || passage.to == passage.from + 1;
         let closes = sentence.is(passage.from, CLOSING)
+            && polite
             && (passage.to - passage.from <= 8)
             && behind.iter().all(|later| {
                 !(later.from..later.to)
@@ -320,6 +326,9 @@ pub(crate) fn unwanted(sentence: &Sentence, at: usize) -> bool {
             || word(0) == "no" && matches!(word(1), "need" | "use" | "interest") && !matches!(word(2), "for" | "of")
             || word(0) == "no" && word(1) == "longer" && (verb(2) || wanted(2))
             || word(0) == "not" && word(1) == "interested"
+            || word(0) == "can" && word(1) == "wait"
+            || word(0) == "left" && word(1) == "alone"
+            || word(0) == "next" && word(1) == "time"
     }) && !(from..to).any(|here| sentence.is(here, &["filter", "schedule", "column", "columns", "rows"]))
 }
 

@@ -235,11 +235,8 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
         match spot.lead {
             Lead::Instead => take_back(reading, &spot.mention.names),
             // `they are dropped into the bucket`: where they are, since nothing can be written there.
-            Lead::Destination
-                if !can(directory, spot, false) && can(directory, spot, true) && others(directory, &spotted, index) =>
-            {
-                put_source(reading, directory, spot);
-            }
+            Lead::Destination if misled(directory, &spotted, index, false) => put_source(reading, directory, spot),
+            Lead::Source if misled(directory, &spotted, index, true) => put_destination(reading, directory, spot),
             Lead::Source => put_source(reading, directory, spot),
             Lead::Destination if between => open.push(spot.clone()),
             Lead::Destination => put_destination(reading, directory, spot),
@@ -293,12 +290,11 @@ fn can(directory: &Directory, spot: &Spotted, source: bool) -> bool {
         .any(|connection| if source { connection.source } else { connection.destination })
 }
 
-/// Whether another place in the sentence can be written to.
-fn others(directory: &Directory, spotted: &[Spotted], index: usize) -> bool {
-    spotted
-        .iter()
-        .enumerate()
-        .any(|(other, spot)| other != index && spot.lead != Lead::Source && can(directory, spot, false))
+/// Whether a place cannot be what the word before it says, is the other thing, and another place takes its part.
+fn misled(directory: &Directory, spotted: &[Spotted], index: usize, source: bool) -> bool {
+    let Some(spot) = spotted.get(index) else { return false };
+    let another = spotted.iter().enumerate().any(|(other, spot)| other != index && can(directory, spot, source));
+    !can(directory, spot, source) && can(directory, spot, !source) && another
 }
 
 fn place(reading: &Reading, spot: &Spotted, fits: impl Fn(&String) -> bool) -> Place {

@@ -39,7 +39,9 @@ pub(super) fn window(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Opt
 }
 
 pub(super) fn single_moment(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
-    sentence.is(at, &["tomorrow", "tonight"]).then(|| {
+    // `tonight's load` is called so, and not scheduled.
+    let owner = matches!(sentence.text(at + 1), "'" | "’") && sentence.get(at + 1).is_some_and(|token| token.glued);
+    (sentence.is(at, &["tomorrow", "tonight"]) && !owner).then(|| {
         pieces.single = true;
         1
     })

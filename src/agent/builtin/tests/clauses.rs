@@ -24,6 +24,11 @@ fn columns_are_treated_by_verbs_before_and_behind_them() {
     assert_eq!(of(". show only the last digits of phone")["mask"], json!({"phone": "partial"}));
     assert_eq!(of("; keep the phone but hash it")["mask"], json!({"phone": "hash"}));
     assert_eq!(
+        of("; nobody should see phone or full_name, hence hash them")["mask"],
+        json!({"full_name": "hash", "phone": "hash"})
+    );
+    assert_eq!(of(". We just need visitor id and country.")["select"], json!(["visitor_id", "country"]));
+    assert_eq!(
         stream("of the visitors we only want visitor_id and country; tickets_pg to lake_duckdb")["select"],
         json!(["visitor_id", "country"])
     );
@@ -56,6 +61,8 @@ fn rows_are_restricted_as_people_say_it() {
     assert_eq!(of(", sold_at in the last 10 days"), "sold_at >= now() - interval '10 days'");
     assert_eq!(of(", just those sold before 2024-06-01"), "sold_at < '2024-06-01'");
     assert_eq!(of(" that are not refunded"), "refunded = false");
+    assert_eq!(of(", but not the refunded ones"), "refunded = false");
+    assert_eq!(of(", only price 30 and up"), "price >= 30");
     let tours =
         |rest: &str| stream(&format!("copy guided_tours from tickets_pg to lake_duckdb{rest}"))["filter"].clone();
     assert_eq!(tours(" where sold > seats"), "sold > seats");
@@ -98,6 +105,8 @@ fn schedules_are_asked_about_where_they_are_vague_or_impossible() {
     for rest in [" every now and then", " daily at 26:10", " daily at 05:00 Gotham/Harbour", " every day at 9"] {
         assert_eq!(asked(&of(rest)), "schedule", "{rest}");
     }
+    assert_eq!(plan(&of(" daily at five to noon UTC"))["schedule"]["cron"], "55 11 * * *");
+    assert_eq!(plan(&of(", it is part of tonight's work"))["schedule"], Value::Null);
     assert_eq!(plan(&of("; people look at it daily but one load is enough"))["schedule"], Value::Null);
     assert_eq!(plan(&of(" on 1 March, 1 June and 1 December at 04:00 UTC"))["schedule"]["cron"], "0 4 1 3,6,12 *");
 }

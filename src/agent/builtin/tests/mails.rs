@@ -65,6 +65,21 @@ fn slips_in_names_of_several_words_are_read_through() {
 }
 
 #[test]
+fn places_are_what_they_can_be_whatever_word_stands_before_them() {
+    for text in [
+        "could you drop the vouchers of the museum shop into the notebook",
+        "vouchers lie inside the museum shop, put them in the notebook",
+        "vouchers from shop_mysql; they go in main from lake_duckdb",
+    ] {
+        let read = plan(text);
+        assert_eq!(streams(&read), ["shop.vouchers"], "{text}");
+        assert_eq!(read["source"]["connection"], "shop_mysql", "{text}");
+        assert_eq!(read["destination"]["connection"], "lake_duckdb", "{text}");
+    }
+    assert_eq!(streams(&plan("copy vouchers from shop_mysql to lake_duckdb. PS: orders can wait.")), ["shop.vouchers"]);
+}
+
+#[test]
 fn wholes_are_all_streams_but_those_left_out() {
     let read = plan("everything in the museum shop apart from vouchers should be mirrored to lake_duckdb");
     assert_eq!(streams(&read), ["shop.orders", "shop.order_lines"]);

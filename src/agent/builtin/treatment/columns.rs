@@ -367,7 +367,7 @@ impl Walk<'_> {
         }
         // `keep the ip, but hash it`: the columns that were spoken of last.
         if sentence.is(start, &["it", "them", "those", "these", "that", "both"])
-            && let Some(names) = self.named_last()
+            && let Some(names) = self.named_last(at)
         {
             self.take(at, start + 1);
             self.mask(at, names, class, start + 1);
@@ -382,7 +382,18 @@ impl Walk<'_> {
     }
 
     /// The columns that the last change was about.
-    fn named_last(&self) -> Option<Vec<String>> {
+    fn named_last(&mut self, at: usize) -> Option<Vec<String>> {
+        // `nobody may see the phone, so hash it`: named before, and nothing done with it yet.
+        let before: Vec<(usize, List)> = (0..at)
+            .filter(|here| self.free(*here))
+            .filter_map(|here| self.column_list(here, false).filter(|list| list.to <= at).map(|list| (here, list)))
+            .collect();
+        if let Some((_, last)) = before.last() {
+            let (from, list) = before.iter().find(|(_, list)| list.to == last.to)?;
+            let (from, to, names) = (*from, list.to, list.names.clone());
+            self.take(from, to);
+            return Some(names);
+        }
         self.changes.iter().rev().find_map(|placed| match &placed.change {
             Change::Restore(names) | Change::Select(names) | Change::Rename(names, _) | Change::Cast(names, _) => {
                 Some(names.clone())

@@ -185,9 +185,15 @@ impl Walk<'_> {
                     && text.chars().skip(1).any(char::is_uppercase)
                     && text.chars().any(char::is_lowercase)
         };
+        // A column of one plain word counts where a restriction of rows is due.
+        let cued = |at: usize| {
+            !lexicon::is_english(sentence.word(at))
+                && (at.saturating_sub(4)..at)
+                    .any(|here| sentence.is(here, &["who", "whose", "where", "which", "having", "filter", "as"]))
+        };
         let left = (0..sentence.len()).find_map(|at| {
             let (to, named) = self.context.columns.mention(sentence, at, &|at| self.free(at))?;
-            (distinct(at) && named.how == super::link::How::Name).then(|| (at, to, named))
+            ((distinct(at) || cued(at)) && named.how == super::link::How::Name).then(|| (at, to, named))
         });
         let Some((at, to, named)) = left else { return };
         let known = self.changes.iter().any(|placed| match &placed.change {

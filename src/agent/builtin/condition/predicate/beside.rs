@@ -48,7 +48,10 @@ impl Reader<'_> {
             && self.columns.mention(self.sentence, at, self.free).is_none();
         let led = (at.saturating_sub(4)..at)
             .any(|here| self.sentence.is(here, &["with", "where", "whose", "having", "only", "for", "of"]));
-        (led && (bare || token.kind == Kind::Quoted && token.quote == Some('\'')))
+        let counted = token.kind == Kind::Number
+            && column.kind == ColumnKind::Number
+            && !crate::agent::builtin::schedule::unit(self.sentence.word(at + 1)).is_some();
+        (led && (bare || counted || token.kind == Kind::Quoted && token.quote == Some('\'')))
             .then(|| self.value(at, column))
             .flatten()
     }

@@ -85,8 +85,7 @@ fn schedules_are_read_as_people_say_them() {
 
 #[test]
 fn a_schedule_is_changed_in_part() {
-    let before =
-        ScheduleSpec::Cron(CronSpec { cron: "0 2 * * 1-5".to_owned(), timezone: "Europe/Zurich".to_owned() });
+    let before = ScheduleSpec::Cron(CronSpec { cron: "0 2 * * 1-5".to_owned(), timezone: "Europe/Zurich".to_owned() });
     let change = |text: &str| {
         let sentence = Sentence::new(text);
         match compose(&read(&sentence, &|_| true, false), Some(&before)) {
