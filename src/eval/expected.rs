@@ -45,7 +45,7 @@ pub(super) struct Expected {
     pub plan: Wish<Box<ExpectedPlan>>,
     pub ask: Option<Vec<String>>,
     pub assumptions: Option<Vec<String>>,
-    pub either: Option<Vec<Expected>>,
+    pub either: Option<Vec<Self>>,
     pub problem: Option<String>,
     pub diagnosis: Option<String>,
     pub action: Option<String>,

@@ -380,6 +380,7 @@ fn refused(sentence: &Sentence, standing: Standing) -> Option<&'static str> {
 }
 
 /// Something to be done to a pipeline or its run.
+#[expect(clippy::too_many_lines, reason = "one list of verbs after the other")]
 fn action(sentence: &Sentence, standing: Standing) -> Option<Intent> {
     let start = opening(sentence);
     let noun = any(

@@ -116,8 +116,8 @@ impl Reader<'_> {
         let known_state = is_state(word) || flag && here > at;
         if !(self.free)(here)
             || self.sentence.kind(here) != Some(Kind::Word)
-            || !(known_state && !matches!(word, "new" | "updated" | "changed")
-                || (here > at && !lexicon::is_known(word)))
+            || (!known_state || matches!(word, "new" | "updated" | "changed"))
+                && (here <= at || lexicon::is_known(word))
         {
             return None;
         }
@@ -342,7 +342,7 @@ impl Reader<'_> {
             self.sentence.is(here + 1, &["in", "up", "at", "out"])
                 && !self.sentence.is(here + 2, &["the", "last", "past", "this"])
                 && self.sentence.kind(here + 2) != Some(Kind::Number)
-                && lexicon::values().months.get(self.sentence.word(here + 2)).is_none(),
+                && !lexicon::values().months.contains_key(self.sentence.word(here + 2)),
         );
         (Some(fold(word)), here + 1 + particle)
     }

@@ -4,7 +4,7 @@ mod beside;
 mod edge;
 
 use super::Reader;
-use super::expression::{Comparison, Expression, literal};
+use super::expression::{Comparison, Expression};
 use super::moment::{self, Moment};
 use crate::agent::builtin::knowledge::{Column, ColumnKind};
 use crate::agent::builtin::lexicon::{self, Class};

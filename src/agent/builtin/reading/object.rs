@@ -24,11 +24,11 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
             .then(|| streams.mention(&sentence, at, &readable, listed(reading, &sentence, at, before)))
             .flatten();
         let Some((to, found)) = found.filter(|(to, _)| {
-            !lexicon::is(&sentence, *to, Class::Column)
-                && !(lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table))
-                && !owns(&sentence, *to)
-                // `orders as past_orders`: a name that it is to have.
-                && !(sentence.is(at.wrapping_sub(1), &["as", "called", "named"]) && !reading.mentions.is_empty())
+            let place = lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table);
+            // `orders as past_orders`: a name that it is to have.
+            let target = sentence.is(at.wrapping_sub(1), &["as", "called", "named"]) && !reading.mentions.is_empty();
+            let other = place || target || owns(&sentence, *to);
+            !other && !lexicon::is(&sentence, *to, Class::Column)
         }) else {
             at += 1;
             continue;
@@ -200,6 +200,7 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
             Some(token) => {
                 token.kind == Kind::Word
                     && !lexicon::is_english(&token.word)
+                    && token.word != "s"
                     && !token.text.contains("://")
                     && token.word.chars().any(char::is_alphabetic)
             }

@@ -143,6 +143,8 @@ const PAST: &[&str] = &[
     "decided",
     "sent",
 ];
+/// Words before a participle that is nothing of the past: `phones are left out`.
+const PASSIVE: &[&str] = &["is", "are", "be", "been", "being", "should", "must", "to", "gets", "get", "only", "not"];
 const CLOSING: &[&str] = &[
     "regards",
     "cheers",
@@ -240,8 +242,6 @@ fn purpose(sentence: &Sentence, from: usize, to: usize) -> Purpose {
         && (from..to).any(|at| lexicon::word_is(sentence.word(at), Class::To));
     let polite = any(&["can", "could", "would"]) && any(&["you", "we", "i"]);
     // `phones are left out`, `it must be loaded`: nothing of the past.
-    const PASSIVE: &[&str] =
-        &["is", "are", "be", "been", "being", "should", "must", "to", "gets", "get", "only", "not"];
     let past = (from..to).any(|at| is_past(sentence.word(at)) && !(at > from && sentence.is(at - 1, PASSIVE)));
     let listed = is_bullet(sentence, from) || (from..to.min(from + 4)).any(|at| matches!(sentence.text(at), ":" | "="));
     // `if it ran at six, we'd be happy`: a wish.

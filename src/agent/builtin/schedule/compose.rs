@@ -249,7 +249,7 @@ fn interval(pieces: &Pieces, number: f64, unit: Unit, weekday: &str, before: Opt
     )]
     let seconds = seconds.round().clamp(1.0, 31_536_000.0) as u64;
     let minutes = seconds / 60;
-    let whole = seconds % 60 == 0;
+    let whole = seconds.is_multiple_of(60);
     let minute = pieces.minute.unwrap_or(0);
     let hours = |step: u64| match (pieces.window, step) {
         (Some((first, last)), 1) if minutes < 60 => format!("{first}-{}", last.saturating_sub(1).max(first)),

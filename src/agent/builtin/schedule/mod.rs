@@ -105,7 +105,7 @@ impl Pieces {
     pub(super) fn settled_by(&self, answer: &Self) -> Self {
         if answer.is_frequency() || answer.on_demand {
             let times = if answer.times.is_empty()
-                && answer.every.is_some_and(|(number, unit)| number == 1.0 && unit == Unit::Day)
+                && answer.every.is_some_and(|(number, unit)| number <= 1.0 && unit == Unit::Day)
             {
                 self.times.clone()
             } else {
@@ -257,7 +257,7 @@ fn frequency(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usiz
         return Some(used + per.1);
     }
     // `15 minute intervals`, `a 30-minute schedule`.
-    let (number, used) = clock::amount(sentence, at)?;
+    let (number, used) = amount(sentence, at)?;
     let unit = unit_at(sentence, at + used)?;
     let spaced = sentence.is(
         at + used + 1,
@@ -314,7 +314,7 @@ fn every(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
         set_every(pieces, (1.0, Unit::Day));
         return Some(lead + 1);
     }
-    if let Some((number, used)) = clock::amount(sentence, here) {
+    if let Some((number, used)) = amount(sentence, here) {
         let hyphen = usize::from(sentence.text(here + used) == "-");
         let unit = unit_at(sentence, here + used + hyphen)?;
         let noun =
@@ -361,7 +361,7 @@ fn count(sentence: &Sentence, at: usize) -> Option<(u32, usize)> {
         "thrice" => return Some((3, 1)),
         _ => {}
     }
-    let (number, used) = clock::amount(sentence, at)?;
+    let (number, used) = amount(sentence, at)?;
     let times = sentence.is(at + used, &["times", "time", "x"]);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be a small whole number")]
     (times && number.fract() == 0.0 && (1.0..=1440.0).contains(&number)).then_some((number as u32, used + 1))

@@ -1,7 +1,8 @@
 //! Windows of time, single moments and cron lines as they are written.
 
-#[expect(clippy::wildcard_imports, reason = "one thing in two files")]
-use super::*;
+use super::{Clarity, Pieces, Unit, clock, unit_at};
+use crate::agent::builtin::lexicon::{self, Class};
+use crate::agent::builtin::token::{Kind, Sentence};
 
 /// `between 8 and 18`, `from 9am to 5pm`, `9-17`, `during business hours`.
 pub(super) fn window(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {

@@ -28,8 +28,11 @@ pub(super) struct Talk {
     plan: Value,
 }
 
+type Row = (&'static str, &'static str, &'static str, &'static [&'static str]);
+type Place = (&'static str, &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+
 /// Connection, stream, columns (`name:type`), key.
-const ROWS: &[(&str, &str, &str, &[&str])] = &[
+const ROWS: &[Row] = &[
     (
         "tickets_pg",
         "public.tickets",
@@ -54,7 +57,7 @@ const ROWS: &[(&str, &str, &str, &[&str])] = &[
     ("shop_mysql", "shop.vouchers", "code:text AmountChf:decimal IssuedAt:timestamp", &[]),
 ];
 
-const CONNECTIONS: &[(&str, &str, &str, &[&str], &[&str])] = &[
+const CONNECTIONS: &[Place] = &[
     ("tickets_pg", "postgres", "Ticket office", &["source"], &[]),
     ("shop_mysql", "mysql", "Museum shop", &["source"], &[]),
     ("lake_duckdb", "duckdb", "Curators' notebook", &["destination"], &["main"]),
@@ -105,7 +108,7 @@ fn answer(tool: &str, arguments: &Value) -> Value {
     }
 }
 
-fn row(connection: &str, stream: &str) -> &'static (&'static str, &'static str, &'static str, &'static [&'static str]) {
+fn row(connection: &str, stream: &str) -> &'static Row {
     ROWS.iter().find(|row| row.0 == connection && row.1 == stream).unwrap()
 }
 

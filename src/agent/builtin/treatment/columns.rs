@@ -8,8 +8,6 @@ use super::{Change, Walk};
 use crate::agent::builtin::fold::{fold, likeness, parts};
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
-use crate::agent::builtin::reading::Use;
-use crate::agent::builtin::token::Kind;
 use crate::plan::spec::MaskSpec;
 
 /// Columns named side by side.

@@ -4,6 +4,7 @@ use super::{Change, Walk};
 use crate::agent::builtin::knowledge::ColumnKind;
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
+use crate::agent::builtin::link::column::Named;
 use crate::agent::builtin::schedule::{self, Unit, amount};
 use crate::agent::builtin::token::Kind;
 use crate::connectors::{Deletes, NullCursor};
@@ -276,6 +277,7 @@ impl Walk<'_> {
     }
 
     /// `based on updated_at`, `cursor: id`, `incrementally by modified`.
+    #[expect(clippy::too_many_lines, reason = "one way of naming a cursor after the other")]
     pub(super) fn cursors(&mut self) {
         let sentence = self.context.reading.sentence.clone();
         let incremental = self.context.incremental
@@ -343,13 +345,13 @@ impl Walk<'_> {
                 .filter(|(_, named)| strong || named.how != How::Part);
             if let Some((to, named)) = column.filter(|_| strong || incremental || asked) {
                 let to = to + usize::from(sentence.is(to, &["column", "field"]));
-                self.name_cursor(at, start, to, &named.names, named.how);
+                self.name_cursor(at, start, to, &named);
                 found = true;
                 at = to;
                 continue;
             }
             if strong && let Some((from, names)) = self.columns_before(at) {
-                self.name_cursor(at, from, at, &names, How::Name);
+                self.name_cursor(at, from, at, &Named { names, how: How::Name });
                 self.take(at, at + length);
                 found = true;
             } else if (strong || (incremental && sentence.text(start).contains('_')))
@@ -372,14 +374,14 @@ impl Walk<'_> {
         self.null_cursor();
     }
 
-    fn name_cursor(&mut self, at: usize, from: usize, to: usize, names: &[String], how: How) {
+    fn name_cursor(&mut self, at: usize, from: usize, to: usize, named: &Named) {
         let sentence = &self.context.reading.sentence;
-        if how != How::Name {
-            let text = format!("`{}` is read as the column `{}`.", sentence.span(from, to), names.join("`, `"));
+        if named.how != How::Name {
+            let text = format!("`{}` is read as the column `{}`.", sentence.span(from, to), named.names.join("`, `"));
             self.assume("streams.cursor", text);
         }
         self.take(at.min(from), to.max(at + 1));
-        self.change(at, Change::Cursor(names.to_vec()));
+        self.change(at, Change::Cursor(named.names.clone()));
     }
 
     fn no_such_cursor(&mut self, name: &str) {
@@ -409,7 +411,7 @@ impl Walk<'_> {
             self.context.columns.loose_mention(&sentence, at, &|at| self.free(at)).map(|(to, named)| (at, to, named))
         });
         if let Some((at, to, named)) = found {
-            self.name_cursor(at, at, to, &named.names, named.how);
+            self.name_cursor(at, at, to, &named);
         }
     }
 
@@ -427,7 +429,7 @@ impl Walk<'_> {
                     |column| matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date | ColumnKind::Number),
                 );
             if let Some((to, named)) = found.filter(|_| orders) {
-                self.name_cursor(at, start, to, &named.names, named.how);
+                self.name_cursor(at, start, to, &named);
                 return;
             }
         }
@@ -448,7 +450,7 @@ impl Walk<'_> {
                     matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date | ColumnKind::Number)
                 });
             if let Some((to, named)) = column.filter(|_| temporal) {
-                self.name_cursor(at, at, to, &named.names, named.how);
+                self.name_cursor(at, at, to, &named);
             }
         }
     }

@@ -19,7 +19,7 @@ impl Reader<'_> {
                 "null" if here == at => negated = Some(false),
                 "have" | "has" | "had" | "having" | "with" => negated = negated.or(Some(true)),
                 "a" | "an" | "any" | "some" | "the" if negated.is_some() || matches!(word, "a" | "an") => {
-                    negated = negated.or(Some(true))
+                    negated = negated.or(Some(true));
                 }
                 _ => break,
             }

@@ -1,7 +1,42 @@
 //! Renaming, casting, keeping and leaving out.
 
-#[expect(clippy::wildcard_imports, reason = "one thing in two files")]
-use super::*;
+use super::{List, type_at};
+use crate::agent::builtin::lexicon::{self, Class};
+use crate::agent::builtin::link::How;
+use crate::agent::builtin::reading::Use;
+use crate::agent::builtin::token::Kind;
+use crate::agent::builtin::treatment::{Change, Walk};
+
+/// Words between a column and its type.
+const LINKS: &[&str] = &[
+    "to",
+    "as",
+    "into",
+    "in",
+    "a",
+    "an",
+    "is",
+    "be",
+    "should",
+    "must",
+    "shall",
+    "has",
+    "have",
+    "needs",
+    "type",
+    "of",
+    "stored",
+    "kept",
+    "treated",
+    "saved",
+    "cast",
+    "written",
+    "converted",
+    "loaded",
+    "changed",
+    "turned",
+    "are",
+];
 
 impl Walk<'_> {
     /// `rename full_name to name`, `call it …`, `full_name as name`, `full_name should be called name`.
@@ -99,35 +134,6 @@ impl Walk<'_> {
         }
         let list = self.column_list(start, verb.is_some())?;
         let mut here = list.to;
-        const LINKS: &[&str] = &[
-            "to",
-            "as",
-            "into",
-            "in",
-            "a",
-            "an",
-            "is",
-            "be",
-            "should",
-            "must",
-            "shall",
-            "has",
-            "have",
-            "needs",
-            "type",
-            "of",
-            "stored",
-            "kept",
-            "treated",
-            "saved",
-            "cast",
-            "written",
-            "converted",
-            "loaded",
-            "changed",
-            "turned",
-            "are",
-        ];
         while sentence.is(here, LINKS) || matches!(sentence.text(here), "->" | "→" | "::" | ":") {
             here += 1;
         }
