@@ -26,6 +26,7 @@ use super::transcript::{self, TranscriptError};
 use crate::events::bus::{Bus, BusError, Emitter, Topic};
 use crate::events::{Event, TurnOutcome};
 use crate::ids::ConversationId;
+use crate::plan::spec::PlanSpec;
 use crate::workspace::Workspace;
 use ledger::{Ledger, Stop};
 
@@ -134,6 +135,8 @@ struct Turn<'a> {
     fell_back: bool,
     /// The mind's last reply was empty, and it is told so.
     nudged: bool,
+    /// What a second reader found in what the person said, once it was asked.
+    heard: Option<Option<Arc<PlanSpec>>>,
     system: String,
     specs: Arc<[ToolSpec]>,
     messages: Vec<Message>,
@@ -161,6 +164,7 @@ impl<'a> Turn<'a> {
             mind: &agent.model,
             fell_back: false,
             nudged: false,
+            heard: None,
             system,
             specs,
             taint: Taint::default(),

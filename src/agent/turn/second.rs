@@ -1,6 +1,7 @@
 //! A second reader. Before a model's plan is put forward, the embedded planner reads the same talk with the same tools, and
 //! says what it would have planned. It puts nothing before the person; what comes of it is a comparison, in `plan::doubt`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -23,11 +24,15 @@ const ROUNDS: u32 = 8;
 impl Turn<'_> {
     /// What the planner would propose for what the person said last. `None` when it would propose nothing: then there is
     /// nothing to compare.
-    pub(super) async fn read_again(&self) -> Option<PlanSpec> {
+    pub(super) async fn read_again(&mut self) -> Option<Arc<PlanSpec>> {
         if self.planner() {
             return None;
         }
-        timeout(PATIENCE, self.read()).await.ok().flatten()
+        if self.heard.is_none() {
+            let read = timeout(PATIENCE, self.read()).await.ok().flatten();
+            self.heard = Some(read.map(Arc::new));
+        }
+        self.heard.clone().flatten()
     }
 
     async fn read(&self) -> Option<PlanSpec> {
@@ -41,9 +46,12 @@ impl Turn<'_> {
                 now: self.agent.workspace.clock.now(),
                 cancel: self.cancel.child_token(),
             };
-            let reply: Vec<Delta> = Builtin::new().stream(request).await.ok()?.filter_map(async |delta| delta.ok()).collect().await;
-            let calls: Vec<ToolCall> =
-                reply.into_iter().filter_map(|delta| if let Delta::Call(call) = delta { Some(call) } else { None }).collect();
+            let reply: Vec<Delta> =
+                Builtin::new().stream(request).await.ok()?.filter_map(async |delta| delta.ok()).collect().await;
+            let calls: Vec<ToolCall> = reply
+                .into_iter()
+                .filter_map(|delta| if let Delta::Call(call) = delta { Some(call) } else { None })
+                .collect();
             if calls.is_empty() {
                 return None;
             }

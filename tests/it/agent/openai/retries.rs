@@ -40,7 +40,8 @@ async fn the_pause_may_be_asked_for_in_seconds_or_as_a_date() {
     let date = [("date", "Wed, 21 Oct 2015 07:28:00 GMT"), ("retry-after", "Wed, 21 Oct 2015 07:28:01 GMT")];
     for status in [429, 503] {
         for asked in [seconds, date] {
-            let refusal = asked.iter().fold(Answer::error(status, BUSY), |answer, (name, value)| answer.header(name, value));
+            let refusal =
+                asked.iter().fold(Answer::error(status, BUSY), |answer, (name, value)| answer.header(name, value));
             let wire = Wire::new([refusal, Answer::text(&["at last"])]).await;
             let begun = Instant::now();
             assert_eq!(all(&mind(&wire), hello()).await.unwrap()[0], Delta::Text("at last".to_owned()));
