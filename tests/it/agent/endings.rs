@@ -50,7 +50,7 @@ impl Scene {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), ended).await.unwrap();
+        tokio::time::timeout(Duration::from_mins(1), ended).await.unwrap();
         run
     }
 

@@ -1,5 +1,6 @@
 //! Attacks through everything that a system can say, against a mind that obeys them. The mind stands at the wire and, having
 //! read the attack, tries all that it was told to. Nothing may start, change or leak, whatever it tries.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod payloads;
 
