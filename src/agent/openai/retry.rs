@@ -67,7 +67,7 @@ impl From<ModelError> for Fault {
             ModelError::Throttled { retry_after } => Again::After(*retry_after),
             ModelError::Unreachable(_) => Again::After(None),
             ModelError::TooLong | ModelError::Unauthorized | ModelError::Malformed(_) | ModelError::Refused { .. } => {
-                None
+                Again::Never
             }
         };
         Self { error, again, without_tools: false }

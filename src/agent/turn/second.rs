@@ -21,6 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Replies of the reader.
 const ROUNDS: u32 = 8;
 
+/// What the second reader found.
+#[derive(Debug, Default)]
+pub(super) enum Heard {
+    /// It was not asked in this turn.
+    #[default]
+    NotYet,
+    /// It would propose no plan.
+    Nothing,
+    Plan(Arc<PlanSpec>),
+}
+
 impl Turn<'_> {
     /// What the planner would propose for what the person said last. `None` when it would propose nothing: then there is
     /// nothing to compare.
@@ -28,11 +39,14 @@ impl Turn<'_> {
         if self.planner() {
             return None;
         }
-        if self.heard.is_none() {
+        if matches!(self.heard, Heard::NotYet) {
             let read = timeout(PATIENCE, self.read()).await.ok().flatten();
-            self.heard = Some(read.map(Arc::new));
+            self.heard = read.map_or(Heard::Nothing, |spec| Heard::Plan(Arc::new(spec)));
         }
-        self.heard.clone().flatten()
+        match &self.heard {
+            Heard::Plan(spec) => Some(Arc::clone(spec)),
+            Heard::NotYet | Heard::Nothing => None,
+        }
     }
 
     async fn read(&self) -> Option<PlanSpec> {
@@ -42,7 +56,7 @@ impl Turn<'_> {
             let request = ChatRequest {
                 system: self.system.clone(),
                 messages: messages.clone(),
-                tools: self.specs.clone(),
+                tools: Arc::clone(&self.specs),
                 now: self.agent.workspace.clock.now(),
                 cancel: self.cancel.child_token(),
             };
@@ -88,24 +102,21 @@ impl Turn<'_> {
                 _ => None,
             })
         });
-        let content = match known {
-            Some(content) => content,
-            None => {
-                let tool = self.agent.tools.admit(&call.name, &call.arguments).ok()?;
-                if tool.spec().effect == Effect::Propose {
-                    return None;
-                }
-                let context = ToolContext {
-                    workspace: self.agent.workspace.clone(),
-                    conversation: self.conversation,
-                    cancel: self.cancel.child_token(),
-                    heard: None,
-                };
-                match tool.call(&context, call.arguments.clone()).await {
-                    Ok(output) => answer(&call.name, output.content, tool.untrusted()),
-                    Err(_) => return None,
-                }
+        let content = if let Some(content) = known {
+            content
+        } else {
+            let tool = self.agent.tools.admit(&call.name, &call.arguments).ok()?;
+            if tool.spec().effect == Effect::Propose {
+                return None;
             }
+            let context = ToolContext {
+                workspace: self.agent.workspace.clone(),
+                conversation: self.conversation,
+                cancel: self.cancel.child_token(),
+                heard: None,
+            };
+            let output = tool.call(&context, call.arguments.clone()).await.ok()?;
+            answer(&call.name, output.content, tool.untrusted())
         };
         Some(Message::Tool { call: call.id, tool: call.name, content, refused: false })
     }
