@@ -1,7 +1,7 @@
 //! A plan on the terminal, as a person reads it before saying yes.
 
 use super::terminal::{
-    Align::{self, Left, Right},
+    Align::{Left, Right},
     Terminal, count, printable, size,
 };
 use crate::events::{ColumnView, EndpointView, PlanView, ProblemView, StreamView};
@@ -37,9 +37,13 @@ pub(super) fn show(terminal: &Terminal, view: &PlanView, digest: &str) {
         terminal,
         "Measured",
         view.streams.iter().flat_map(|stream| {
-            stream.evidence.iter().map(|evidence| match evidence.text.contains(&stream.stream) {
-                true => printable(&evidence.text),
-                false => format!("{}: {}", printable(&stream.stream), printable(&evidence.text)),
+            stream.evidence.iter().map(|evidence| {
+                let text = printable(&evidence.text);
+                if evidence.text.contains(&stream.stream) {
+                    text
+                } else {
+                    format!("{}: {text}", printable(&stream.stream))
+                }
             })
         }),
     );
@@ -147,7 +151,7 @@ fn mapping(terminal: &Terminal, stream: &StreamView) {
             ]
         })
         .collect();
-    terminal.table(&[Align::Left; 6], &[], &rows);
+    terminal.table(&[Left; 6], &[], &rows);
     if let Some(more) = stream.columns.len().checked_sub(COLUMNS).filter(|more| *more > 0) {
         terminal.line(&format!("    {}", terminal.dim(&format!("and {more} more"))));
     }

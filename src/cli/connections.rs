@@ -50,7 +50,7 @@ pub(super) struct Add {
     /// A setting, as NAME=VALUE or GROUP.NAME=VALUE; JSON where it is not text
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
-    /// An address without a password, such as postgres://user@host/database
+    /// An address without a password, such as `postgres://user@host/database`
     #[arg(long)]
     url: Option<String>,
     /// A secret setting: NAME asks for it, NAME=env:VARIABLE takes it from the environment
@@ -144,7 +144,11 @@ async fn add(new: Add, app: &App, environment: &Environment, terminal: &Terminal
         });
     }
     terminal.note(&format!("`{name}` is added."));
-    check(&name, app, terminal).await
+    check(&name, app, terminal).await.map_err(|failure| {
+        failure.suggest(format!(
+            "It is kept: `towpath connections check {name}` tries again, `towpath connections rm {name}` removes it."
+        ))
+    })
 }
 
 fn setting(pair: &str) -> Result<(String, Value), Failure> {

@@ -1,5 +1,6 @@
 //! `towpath demo`: the whole way, on a sample that is made on the spot.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -104,10 +105,14 @@ async fn sample(data: &Path, terminal: &Terminal) -> Result<PathBuf, Failure> {
 /// The connections, the sentence, the plan, the yes, the run, the receipt.
 async fn tell(app: &App, shop: &Path, yes: bool, terminal: &Terminal) -> Result<(), Failure> {
     let data = &app.config.data;
-    connect(app, "shop", "The shop", "sqlite", json!({"path": shop}), Some(vec![Role::Source])).await?;
-    connect(app, "warehouse", "The warehouse", "duckdb", json!({"path": data.join("warehouse.duckdb")}), None).await?;
-    connect(app, "lake", "The lake", "files", json!({"path": data.join("lake"), "write": {"format": "parquet"}}), None)
-        .await?;
+    let (warehouse, lake) = (data.join("warehouse.duckdb"), data.join("lake"));
+    for connection in [
+        local("shop", "The shop", "sqlite", json!({"path": shop}), Some(vec![Role::Source])),
+        local("warehouse", "The warehouse", "duckdb", json!({"path": warehouse}), None),
+        local("lake", "The lake", "files", json!({"path": lake, "write": {"format": "parquet"}}), None),
+    ] {
+        connect(app, connection).await?;
+    }
     for (name, what) in [
         ("shop", "a SQLite database: customers, products, orders, order_items"),
         ("warehouse", "a DuckDB file"),
@@ -158,32 +163,29 @@ fn agree(offer: &Offer, yes: bool, terminal: &Terminal) -> Result<Vec<String>, F
 }
 
 /// Adds a connection, unless it is there, and checks it.
-async fn connect(
-    app: &App,
-    name: &str,
-    label: &str,
-    connector: &str,
-    config: Value,
-    roles: Option<Vec<Role>>,
-) -> Result<(), Failure> {
-    let known = app.workspace.connections().await?.iter().any(|connection| connection.name == name);
-    if !known {
-        let config = match config {
-            Value::Object(config) => config,
-            _ => Map::new(),
-        };
-        let new = NewConnection {
-            name: name.to_owned(),
-            label: Some(label.to_owned()),
-            connector: connector.to_owned(),
-            config,
-            secrets: std::collections::BTreeMap::new(),
-            roles,
-        };
+async fn connect(app: &App, new: NewConnection) -> Result<(), Failure> {
+    let (name, connector) = (new.name.clone(), new.connector.clone());
+    if !app.workspace.connections().await?.iter().any(|connection| connection.name == name) {
         app.workspace.add_connection(new).await?;
         app.record(&operator(), "connection.added", &format!("connection:{name}"), json!({"connector": connector}))
             .await?;
     }
-    app.workspace.check_connection(name).await?;
+    app.workspace.check_connection(&name).await?;
     Ok(())
+}
+
+/// A connection of the demo; none of them has secrets.
+fn local(name: &str, label: &str, connector: &str, config: Value, roles: Option<Vec<Role>>) -> NewConnection {
+    let config = match config {
+        Value::Object(config) => config,
+        _ => Map::new(),
+    };
+    NewConnection {
+        name: name.to_owned(),
+        label: Some(label.to_owned()),
+        connector: connector.to_owned(),
+        config,
+        secrets: BTreeMap::new(),
+        roles,
+    }
 }

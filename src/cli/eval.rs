@@ -18,7 +18,7 @@ pub(super) struct Eval {
     /// Folder of worlds [default: `worlds` in or beside the folder of cases]
     #[arg(long, value_name = "DIR")]
     worlds: Option<PathBuf>,
-    /// `builtin`, or `openai:MODEL` of the endpoint in the settings [default: TOWPATH_MODEL]
+    /// `builtin`, or `openai:MODEL` of the endpoint in the settings [default: `TOWPATH_MODEL`]
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// Fail when fewer cases pass, 0 to 1

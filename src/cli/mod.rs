@@ -38,7 +38,7 @@ use terminal::Terminal;
 #[derive(Debug, Parser)]
 #[command(name = "towpath", version, after_help = EXIT_CODES, max_term_width = 110)]
 struct Cli {
-    /// Folder of the store, the key file and the locks [default: TOWPATH_DATA, or ~/.local/share/towpath]
+    /// Folder of the store, the key file and the locks [default: `TOWPATH_DATA`, or `~/.local/share/towpath`]
     #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// Results as JSON on standard output, failures as problem documents on standard error
@@ -144,7 +144,7 @@ async fn dispatch(cli: Cli, environment: &Environment, terminal: &Terminal) -> R
     // What a command has to say is its result; the log is for when something is looked into.
     if environment.get("TOWPATH_LOG").is_none() && !matches!(cli.command, Command::Serve(_)) {
         // With `--json`, standard error holds one problem document and nothing else.
-        if cli.json { "off" } else { "warn" }.clone_into(&mut config.log.filter);
+        if cli.json { "off" } else { "error" }.clone_into(&mut config.log.filter);
     }
     crate::telemetry::start(&config.log);
     match cli.command {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::failure::{Exit, Failure};
 use super::terminal::{
-    Align::{self, Left, Right},
+    Align::{Left, Right},
     Terminal, printable,
 };
 use super::{operator, run, runs};
@@ -62,7 +62,7 @@ pub(super) async fn run(command: Pipelines, app: &App, terminal: &Terminal) -> R
             }
             pipelines::delete(app, pipelines::id_of(&row)?, &operator()).await?;
             terminal.result(&json!({"deleted": row.id}), |terminal, _| {
-                terminal.line(&format!("`{}` is deleted.", row.name))
+                terminal.line(&format!("`{}` is deleted.", row.name));
             })
         }
         Pipelines::Export { pipeline } => {
@@ -124,7 +124,7 @@ fn show(terminal: &Terminal, pipeline: &PipelineView) {
             vec![printable(&stream.stream), printable(&stream.target), stream.read.clone(), stream.write.clone()]
         })
         .collect();
-    terminal.table(&[Align::Left; 4], &["STREAM", "TARGET", "READ", "WRITE"], &rows);
+    terminal.table(&[Left; 4], &["STREAM", "TARGET", "READ", "WRITE"], &rows);
     terminal.line(&terminal.dim(&format!("  {}  version {}", pipeline.id, pipeline.version)));
 }
 

@@ -76,7 +76,7 @@ impl<'a> Shown<'a> {
             }
             Event::RunProgress { stream, progress, .. } => self.progress(stream, progress),
             Event::RunLog { level: LogLevel::Warn | LogLevel::Error, message, .. } => {
-                self.say(&format!("  {} {}", self.terminal.warn("!"), printable(message)))
+                self.say(&format!("  {} {}", self.terminal.warn("!"), printable(message)));
             }
             Event::RunFinished { phase, .. } => return Some(*phase),
             _ => {}
@@ -107,33 +107,27 @@ impl<'a> Shown<'a> {
             // Nothing is safe at the destination before the first checkpoint.
             format!("{} read{rate}{eta}", count(progress.rows_read))
         };
-        match &line.bar {
-            Some(bar) => {
-                bar.set_style(match (progress.done, progress.percent) {
-                    (true, _) => style("    {prefix} {bar:28.green} {msg}").progress_chars("━━─"),
-                    (false, Some(_)) => style("    {prefix} {bar:28.cyan/dim} {msg}").progress_chars("━╸─"),
-                    (false, None) => style("    {prefix} {spinner:.cyan}                            {msg}"),
-                });
-                bar.set_prefix(name);
-                bar.set_message(text);
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
-                let place = if progress.done {
-                    1000
-                } else {
-                    (progress.percent.unwrap_or(0.0) * 10.0).clamp(0.0, 1000.0) as u64
-                };
-                bar.set_position(place);
-                bar.tick();
-            }
-            None => {
-                let due = line.said.is_none_or(|said| said.elapsed() >= SAY_EVERY);
-                if (due || progress.done) && !line.done {
-                    let percent = progress.percent.map(|percent| format!("{percent:>3.0}%  ")).unwrap_or_default();
-                    let done = if progress.done { "  done" } else { "" };
-                    self.terminal.note(&format!("    {name} {percent}{text}{done}"));
-                    line.said = Some(Instant::now());
-                    line.done = progress.done;
-                }
+        if let Some(bar) = &line.bar {
+            bar.set_style(match (progress.done, progress.percent) {
+                (true, _) => style("    {prefix} {bar:28.green} {msg}").progress_chars("━━─"),
+                (false, Some(_)) => style("    {prefix} {bar:28.cyan/dim} {msg}").progress_chars("━╸─"),
+                (false, None) => style("    {prefix} {spinner:.cyan}                            {msg}"),
+            });
+            bar.set_prefix(name);
+            bar.set_message(text);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+            let place =
+                if progress.done { 1000 } else { (progress.percent.unwrap_or(0.0) * 10.0).clamp(0.0, 1000.0) as u64 };
+            bar.set_position(place);
+            bar.tick();
+        } else {
+            let due = line.said.is_none_or(|said| said.elapsed() >= SAY_EVERY);
+            if (due || progress.done) && !line.done {
+                let percent = progress.percent.map(|percent| format!("{percent:>3.0}%  ")).unwrap_or_default();
+                let done = if progress.done { "  done" } else { "" };
+                self.terminal.note(&format!("    {name} {percent}{text}{done}"));
+                line.said = Some(Instant::now());
+                line.done = progress.done;
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::http::{self, access};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Address and port [default: TOWPATH_LISTEN, or 127.0.0.1:8377]
+    /// Address and port [default: `TOWPATH_LISTEN`, or `127.0.0.1:8377`]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     listen: Option<SocketAddr>,
     /// Certificate chain, PEM

@@ -41,6 +41,7 @@ impl Terminal {
     }
 
     /// One line of the result.
+    #[expect(clippy::unused_self, reason = "what is said goes through the terminal")]
     pub(super) fn line(&self, text: &str) {
         // Nobody reads on (`towpath runs list | head`): that is no failure.
         let _ = writeln!(std::io::stdout().lock(), "{text}");
@@ -54,6 +55,7 @@ impl Terminal {
     }
 
     /// One line on standard error.
+    #[expect(clippy::unused_self, reason = "what is said goes through the terminal")]
     pub(super) fn complain(&self, text: &str) {
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
@@ -107,10 +109,11 @@ impl Terminal {
             let mut text = String::from(" ");
             for (cell, (align, width)) in line.iter().zip(aligns.iter().zip(&widths)) {
                 let space = " ".repeat(width.saturating_sub(measure_text_width(cell)));
-                text.push_str(&match align {
-                    Align::Left => format!(" {cell}{space} "),
-                    Align::Right => format!(" {space}{cell} "),
-                });
+                let (left, right) = match align {
+                    Align::Left => (cell.as_str(), space.as_str()),
+                    Align::Right => (space.as_str(), cell.as_str()),
+                };
+                text.extend([" ", left, right, " "]);
             }
             self.line(text.trim_end());
         }

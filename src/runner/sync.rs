@@ -22,6 +22,8 @@ use crate::connectors::{
 use crate::events::{Event, LogLevel};
 use crate::plan::spec::Verify;
 
+/// Rejected rows of a stream that the run's log tells one by one; all of them are in the quarantine.
+const REJECTED_TOLD: u64 = 5;
 /// Rejected rows are kept in the journal at least this often, so that few wait in memory.
 const REJECTED_WAITING: usize = 200;
 
@@ -240,6 +242,11 @@ impl Writing<'_> {
             return Ok(());
         }
         let count = rows.len() as u64;
+        let told = self.tally.quarantined;
+        for (_, row) in (told..REJECTED_TOLD).zip(&rows) {
+            let said = format!("A row was set aside: {}: {}", row.position, row.reason);
+            self.ends.log(LogLevel::Warn, "transferring", self.stream(), said).await;
+        }
         self.tally.quarantined += count;
         self.rejected.extend(rows);
         let limit = self.ends.quarantine_max_rows;

@@ -1,7 +1,10 @@
 //! Turns and talks on a real store with real connectors; only the mind follows a script.
 
+mod doubts;
+mod endings;
 mod guards;
-mod house;
+pub(crate) mod house;
+mod redteam;
 mod openai;
 mod talks;
 mod turns;

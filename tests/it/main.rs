@@ -16,5 +16,6 @@ mod sample;
 mod schedule;
 mod server;
 mod sqlite;
+mod store;
 mod tidy;
 mod yard;

@@ -1,9 +1,9 @@
 //! Columns by name, over the streams that a sentence speaks of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::How;
-use crate::agent::builtin::fold::{fold, parts, same_but_number, slips};
+use crate::agent::builtin::fold::{fold, parts, same_but_number, singulars, slips};
 use crate::agent::builtin::knowledge::{Column, Schema};
 use crate::agent::builtin::lexicon;
 use crate::agent::builtin::token::{Kind, Sentence};
@@ -12,6 +12,8 @@ use crate::agent::builtin::token::{Kind, Sentence};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
     schemas: Vec<Schema>,
+    /// Every folded form that a column can be found by.
+    forms: HashSet<String>,
 }
 
 /// A column as a person named it.
@@ -24,7 +26,12 @@ pub(crate) struct Named {
 
 impl Columns {
     pub(crate) fn new(schemas: Vec<Schema>) -> Self {
-        Self { schemas }
+        let forms = schemas
+            .iter()
+            .flat_map(|schema| &schema.columns)
+            .flat_map(|column| singulars(&fold(&column.name)).into_iter().chain(singulars(&in_full(&column.name))))
+            .collect();
+        Self { schemas, forms }
     }
 
     pub(crate) fn schemas(&self) -> &[Schema] {
@@ -50,10 +57,23 @@ impl Columns {
         if written.is_empty() {
             return None;
         }
+        let known = |form: &String| self.forms.contains(form);
+        if !name.contains('.') && !singulars(&written).iter().chain(&singulars(&in_full(name))).any(known) {
+            return None;
+        }
         self.collect(How::Name, |column| column.name == name)
             .or_else(|| self.collect(How::Name, |column| fold(&column.name) == written))
             .or_else(|| self.collect(How::Name, |column| same_but_number(&fold(&column.name), &written)))
+            .or_else(|| self.spelled_out(name))
             .or_else(|| self.qualified(name))
+    }
+
+    /// `borrower number` for `BorrowerNo`: the words that modellers cut short, said in full or the other way round.
+    fn spelled_out(&self, name: &str) -> Option<Named> {
+        let written = in_full(name);
+        (written != fold(name) || parts(name).len() > 1)
+            .then(|| self.collect(How::Part, |column| same_but_number(&in_full(&column.name), &written)))
+            .flatten()
     }
 
     /// `orders.status` where `orders` is one of the streams.
@@ -152,6 +172,17 @@ impl Columns {
         }
         None
     }
+}
+
+/// A folded name with its abbreviations written out.
+fn in_full(name: &str) -> String {
+    parts(name)
+        .into_iter()
+        .map(|part| {
+            let singular = part.strip_suffix('s').filter(|stem| stem.len() > 2).unwrap_or(&part);
+            lexicon::values().shortened.get(singular).cloned().unwrap_or(part)
+        })
+        .collect()
 }
 
 /// Words that no column's name is read from in parts.
