@@ -386,6 +386,7 @@ impl Writer for PostgresWriter {
         }
         let rows = u64::try_from(batch.records.num_rows()).unwrap_or(u64::MAX);
         if rows == 0 {
+            self.begin().await?;
             return Ok(Vec::new());
         }
         let tail = if self.deferral == Deferral::Never { None } else { deferred::tail(&batch.records) };

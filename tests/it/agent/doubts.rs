@@ -1,4 +1,5 @@
 //! A model's plan is held against what the planner reads in the same words.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use serde_json::{Value, json};
 use towpath::events::Event;

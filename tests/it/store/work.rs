@@ -1,4 +1,5 @@
 //! Plans, pipelines, schedules, runs and what runs leave.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use towpath::store::checkpoints::{self, CheckpointRow};
 use towpath::store::pipelines::{self, PipelineRow};

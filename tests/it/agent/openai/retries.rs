@@ -61,7 +61,7 @@ async fn a_pause_beyond_the_cap_is_not_waited_for_in_either_form() {
         let wire = Wire::new([refusal, Answer::text(&["too early"])]).await;
         let begun = Instant::now();
         let error = all(&mind(&wire), hello()).await.unwrap_err();
-        let hour = Some(Duration::from_secs(3600));
+        let hour = Some(Duration::from_hours(1));
         assert!(matches!(error, ModelError::Throttled { retry_after } if retry_after == hour), "{error:?}");
         assert!(begun.elapsed() < Duration::from_secs(5));
         assert_eq!(wire.requests().len(), 1);
