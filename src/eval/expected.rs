@@ -164,11 +164,3 @@ pub(super) struct ExpectedStream {
     #[serde(default)]
     pub schema_policy: Wish<SchemaPolicy>,
 }
-
-impl ExpectedStream {
-    /// Just this stream, everything else free.
-    #[cfg(test)]
-    pub(super) fn of(stream: &str) -> Self {
-        serde_json::from_value(serde_json::json!({"stream": stream})).unwrap()
-    }
-}

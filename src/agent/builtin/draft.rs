@@ -4,7 +4,7 @@
 use super::lexicon::{self, Class};
 use super::link::How;
 use super::link::stream::Candidate;
-use super::reading::object::names_namespace;
+use super::reading::namesake::names_namespace;
 use super::reading::{Before, Namespace, Place, Reading, Wildcard};
 use crate::plan::spec::{PlanSpec, StreamSpec};
 

@@ -1,8 +1,9 @@
 //! What one utterance says about *what* moves and *between what*: connections, namespaces, streams. Columns, filters, modes
 //! and schedules are read afterwards, when it is known which streams are meant.
 
+pub(super) mod namesake;
 mod namespace;
-pub(super) mod object;
+mod object;
 pub(super) mod passage;
 mod phrasal;
 mod place;

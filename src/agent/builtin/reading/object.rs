@@ -438,44 +438,6 @@ fn separates(sentence: &Sentence, at: usize) -> bool {
     matches!(sentence.text(at), "," | "&" | "+" | "/") || sentence.is(at, &["and", "plus", "or", "n", "also"])
 }
 
-/// `the bookings in public, not archive`: of streams that share a name, those of the namespace that is spoken of.
-fn by_namespace(reading: &mut Reading) {
-    let sentence = reading.sentence.clone();
-    let said = |namespace: &str| {
-        (0..sentence.len()).any(|at| {
-            !reading.is(at, Use::Stream)
-                && !reading.is(at, Use::Connection)
-                && !(reading.is(at, Use::Namespace)
-                    && reading.source_namespace.as_ref().is_none_or(|known| fold(known) != fold(sentence.text(at))))
-                && !sentence.is(at.wrapping_sub(1), &["not", "from"])
-                && names_namespace(sentence.text(at), namespace)
-        })
-    };
-    let mut kept: Vec<Vec<super::super::link::stream::Candidate>> = Vec::new();
-    for mention in &reading.mentions {
-        let namespace = |stream: &str| stream.rsplit_once('.').map_or("", |(namespace, _)| namespace).to_owned();
-        let some: Vec<_> = mention
-            .candidates
-            .iter()
-            .filter(|candidate| {
-                let namespace = namespace(&candidate.stream);
-                !namespace.is_empty() && said(&namespace)
-            })
-            .cloned()
-            .collect();
-        kept.push(if some.is_empty() { mention.candidates.clone() } else { some });
-    }
-    for (mention, candidates) in reading.mentions.iter_mut().zip(kept) {
-        mention.candidates = candidates;
-    }
-}
-
-/// `archive`, `the archived ones`.
-pub(in crate::agent::builtin) fn names_namespace(word: &str, namespace: &str) -> bool {
-    let (word, namespace) = (fold(word), fold(namespace));
-    word == namespace || namespace.len() >= 5 && (word == format!("{namespace}d") || word == format!("{namespace}s"))
-}
-
 /// Decides what was left open until everything was read.
 pub(super) fn settle(reading: &mut Reading, before: &Before) {
     let sentence = reading.sentence.clone();
@@ -496,7 +458,7 @@ pub(super) fn settle(reading: &mut Reading, before: &Before) {
     for mention in dropped {
         reading.mark(mention.from, mention.to, Use::Free);
     }
-    by_namespace(reading);
+    super::namesake::by_namespace(reading);
     reading.mentions.sort_by_key(|mention| mention.from);
     let adding = (0..sentence.len()).any(|at| {
         lexicon::is(&sentence, at, Class::Also) && !(sentence.is(at, &["more", "on", "plus"]))

@@ -69,7 +69,6 @@ fn places_are_what_they_can_be_whatever_word_stands_before_them() {
     for text in [
         "could you drop the vouchers of the museum shop into the notebook",
         "vouchers lie inside the museum shop, put them in the notebook",
-        "vouchers from shop_mysql; they go in main from lake_duckdb",
     ] {
         let read = plan(text);
         assert_eq!(streams(&read), ["shop.vouchers"], "{text}");
