@@ -16,7 +16,6 @@ mod journal;
 mod keyset;
 mod mapper;
 mod mask;
-mod moment;
 mod progress;
 pub mod quarantine;
 pub mod receipt;

@@ -315,6 +315,7 @@ fn abilities() -> DestinationAbilities {
         has_namespaces: true,
         default_namespace: Some("main".to_owned()),
         identifier_limit: 63,
+        column_limit: None,
         folding: Folding::Insensitive,
     }
 }

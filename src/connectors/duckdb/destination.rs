@@ -60,6 +60,7 @@ impl Destination for DuckDbDestination {
             has_namespaces: true,
             default_namespace: Some(DEFAULT_SCHEMA.to_owned()),
             identifier_limit: 1000,
+            column_limit: None,
             folding: Folding::Insensitive,
         }
     }

@@ -45,6 +45,7 @@ impl Destination for FileDestination {
             has_namespaces: true,
             default_namespace: None,
             identifier_limit: 200,
+            column_limit: None,
             folding: Folding::Sensitive,
         }
     }

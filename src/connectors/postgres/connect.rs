@@ -46,6 +46,10 @@ const OLDEST: u32 = 120_000;
 pub(super) struct Session {
     client: Client,
     driver: JoinHandle<()>,
+    /// For a second connection, should this one fall silent.
+    pub(super) config: Config,
+    /// The server's process at the other end.
+    pub(super) process: i32,
     /// As `server_version_num`: 150018.
     pub(super) version: u32,
 }
@@ -54,14 +58,6 @@ impl Drop for Session {
     fn drop(&mut self) {
         // A client that is merely dropped would let its driver drain a COPY to the end.
         self.driver.abort();
-    }
-}
-
-impl std::ops::Deref for Session {
-    type Target = Client;
-
-    fn deref(&self) -> &Client {
-        &self.client
     }
 }
 
@@ -106,7 +102,7 @@ impl Session {
             let (client, connection) = settings.connect(tls).await.map_err(refused)?;
             (client, tasks::spawn("postgres_connection", drive(connection)))
         };
-        let mut session = Self { client, driver, version: 0 };
+        let mut session = Self { client, driver, config: config.clone(), process: 0, version: 0 };
         session.prepare_session(purpose).await.map_err(|error| failure("The session could not be set up", error))?;
         if session.version < OLDEST {
             return Err(ConnectorError::new(
@@ -120,8 +116,10 @@ impl Session {
 
     async fn prepare_session(&mut self, purpose: Purpose) -> Result<(), tokio_postgres::Error> {
         self.client.batch_execute(SETTINGS).await?;
-        let version = self.client.query_one("select current_setting('server_version_num')::int4", &[]).await?;
-        self.version = u32::try_from(version.get::<_, i32>(0)).unwrap_or_default();
+        let server = "select current_setting('server_version_num')::int4, pg_backend_pid()";
+        let server = self.client.query_one(server, &[]).await?;
+        self.version = u32::try_from(server.get::<_, i32>(0)).unwrap_or_default();
+        self.process = server.get(1);
         // Without it, a server that sorts or scans notices a closed socket only when it next sends a row. Servers before
         // version 14 do not know the setting, and some systems refuse it; neither matters.
         let _ = self.client.batch_execute("set client_connection_check_interval = 2000").await;
@@ -136,6 +134,16 @@ impl Session {
             Purpose::Read => self.client.batch_execute("set default_transaction_read_only = on").await,
             Purpose::Write => self.client.batch_execute("set default_transaction_read_only = off").await,
         }
+    }
+
+    /// The driver's own interface, unwatched.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Closes the socket; whoever waits for an answer hears that the connection was closed.
+    pub(super) fn give_up(&self) {
+        self.driver.abort();
     }
 
     /// Bounds each following statement of this session.

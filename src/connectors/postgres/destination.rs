@@ -61,6 +61,7 @@ impl Destination for PostgresDestination {
             has_namespaces: true,
             default_namespace: Some(self.config.default_namespace().to_owned()),
             identifier_limit: IDENTIFIER_LIMIT,
+            column_limit: Some(1600),
             folding: Folding::Sensitive,
         }
     }

@@ -28,6 +28,7 @@ mod sql;
 mod state;
 mod swap;
 mod table;
+mod watch;
 mod writer;
 
 use std::path::PathBuf;
@@ -71,6 +72,9 @@ pub struct Config {
     /// Seconds until a connection attempt is given up.
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: u32,
+    /// Seconds without an answer after which a second connection asks the server whether it still works on it.
+    #[serde(default = "default_silence_timeout")]
+    pub silence_timeout: u32,
     #[serde(default)]
     pub numeric_columns: NumericColumns,
 }
@@ -106,6 +110,10 @@ fn default_port() -> u16 {
 
 fn default_connect_timeout() -> u32 {
     10
+}
+
+fn default_silence_timeout() -> u32 {
+    30
 }
 
 #[async_trait]

@@ -197,11 +197,11 @@ pub(super) async fn copy_out(
     outlet: &Outlet,
 ) -> Result<(), Stop> {
     let failed = |error| failure(reading.doing(), error);
-    let mut copy = pin!(session.copy_out(sql).await.map_err(failed)?);
+    let mut copy = pin!(session.watched(session.client().copy_out(sql)).await.map_err(failed)?);
     decoder.restart();
     let mut pending = BytesMut::new();
     let mut ended = false;
-    while let Some(chunk) = copy.next().await {
+    while let Some(chunk) = session.watched(copy.next()).await {
         let chunk = chunk.map_err(failed)?;
         let data = if pending.is_empty() {
             chunk

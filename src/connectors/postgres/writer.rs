@@ -225,11 +225,12 @@ impl PostgresWriter {
 
     /// Rows that the COPY took, and rows that the statements after it brought.
     async fn copy_in(&self, pieces: Vec<Bytes>, load: &Load<'_>) -> Result<(u64, u64), tokio_postgres::Error> {
-        let mut sink = pin!(self.session.copy_in::<_, Bytes>(load.copy.as_str()).await?);
+        let session = &self.session;
+        let mut sink = pin!(session.watched(session.client().copy_in::<_, Bytes>(load.copy.as_str())).await?);
         for piece in pieces {
-            sink.feed(piece).await?;
+            session.watched(sink.feed(piece)).await?;
         }
-        let copied = sink.finish().await?;
+        let copied = session.watched(sink.finish()).await?;
         let mut brought = copied;
         for statement in load.then {
             brought = self.session.execute(statement.as_str(), &[]).await?;

@@ -65,6 +65,7 @@ impl Destination for Shelf {
             creates_namespaces: has_namespaces && self.kind != ConnectorKind::Stream,
             has_namespaces,
             default_namespace: if has_namespaces { self.default_namespace() } else { None },
+            column_limit: None,
             identifier_limit: match self.place.connector.as_str() {
                 "postgres" => 63,
                 "mysql" | "mariadb" => 64,

@@ -110,6 +110,7 @@ impl Destination for MemoryDestination {
             has_namespaces: false,
             default_namespace: None,
             identifier_limit: 63,
+            column_limit: None,
             folding: Folding::Insensitive,
         }
     }

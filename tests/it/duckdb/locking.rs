@@ -137,12 +137,13 @@ fn resident() -> u64 {
 async fn a_large_table_is_read_in_little_memory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large.duckdb");
-    native::run(
-        &path,
-        "create table t as select range as id, repeat(md5(range::varchar), 6) as note from range(2500000)",
-    )
-    .unwrap();
+    // Made by another process: what it took to make the table is not what it takes to read it.
+    let table = "create table t as select range as id, repeat(md5(range::varchar), 6) as note from range(2500000); checkpoint";
+    let (other, made) = other_program(&path, table);
+    assert!(made);
+    end(other);
     let source = open_source(&path).unwrap();
+    let before = resident();
     let mut items = source.read(whole("t", vec!["id".to_owned(), "note".to_owned()])).await.unwrap();
     let (mut bytes, mut highest) = (0, 0);
     while let Some(item) = items.next().await {
@@ -152,6 +153,7 @@ async fn a_large_table_is_read_in_little_memory() {
         }
     }
     assert!(bytes > 450 << 20, "the table is too small to prove anything: {bytes}");
-    // The configured 256 MB, the program and some room; not the table.
-    assert!(highest < 450, "up to {highest} MiB while reading");
+    // The 256 MB that the connection allows and some room; not the table.
+    let used = highest - before;
+    assert!(used < 320, "up to {used} MiB while reading");
 }

@@ -1,0 +1,50 @@
+//! Rows of 64 MB, and wide ones: memory follows the size of a few rows and never the size of the table.
+#![expect(clippy::print_stdout, reason = "the figure is worth seeing")]
+
+use serde_json::json;
+
+use super::of;
+use crate::systems::{Kind, System};
+use crate::yard::Yard;
+
+/// Highest resident memory of this process so far, in MiB.
+fn highest() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+async fn large_rows(to: Kind, most: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let yard = Yard::open(folder.path()).await;
+    let (shop, target) = (System::create(&yard, "shop", Kind::Postgres).await, System::create(&yard, "target", to).await);
+    shop.run("create table items as select i as id, repeat(md5(i::text), 2 << 20) as name from generate_series(1, 16) i").await;
+    let before = highest();
+    let mut plan = of("shop", &target.goal(), ("public.items", "items"), &json!({"read": "full", "write": "append"}));
+    plan["options"] = json!({"verify": "none"});
+    let receipt = yard.completed(yard.pipeline(plan).await).await;
+    assert_eq!(receipt["rows_written"], 16, "{receipt}");
+    let used = highest() - before;
+    assert!(used < most, "{to:?}: {used} MiB for 16 rows of 64 MiB");
+    println!("{to:?}: {used} MiB");
+}
+
+#[tokio::test]
+async fn large_rows_into_sqlite() {
+    large_rows(Kind::Sqlite, 700).await;
+}
+
+#[tokio::test]
+async fn large_rows_into_postgres() {
+    large_rows(Kind::Postgres, 700).await;
+}
+
+#[tokio::test]
+async fn large_rows_into_files() {
+    large_rows(Kind::Parquet, 700).await;
+}
+
+#[tokio::test]
+async fn large_rows_into_duckdb() {
+    large_rows(Kind::DuckDb, 900).await;
+}
