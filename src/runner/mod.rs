@@ -20,6 +20,7 @@ mod progress;
 pub mod quarantine;
 pub mod receipt;
 pub mod record;
+mod room;
 mod row_text;
 mod stage;
 pub mod state;

@@ -176,7 +176,7 @@ impl Writing<'_> {
             };
             match step {
                 Step::Expected { rows } => self.ends.progress.expect(self.stream(), rows),
-                Step::Rows { batch, read, unchanged, rejected, bytes } => {
+                Step::Rows { batch, read, unchanged, rejected, bytes, held } => {
                     self.ends.progress.read(self.stream(), read);
                     self.tally.read += read;
                     self.tally.unchanged += unchanged;
@@ -190,6 +190,7 @@ impl Writing<'_> {
                         self.tally.bytes += bytes;
                         self.set_aside(refused).await?;
                     }
+                    drop(held);
                 }
                 Step::Commit(position) => {
                     self.commit(position, false).await?;

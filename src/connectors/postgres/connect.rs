@@ -23,7 +23,7 @@ const SETTINGS: &str = "set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set in
      set extra_float_digits = 3; set bytea_output = 'hex'; set lc_monetary = 'C'; set xmloption = 'content'; \
      set standard_conforming_strings = on; set client_min_messages = error; set search_path = ''; \
      set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; \
-     set tcp_keepalives_idle = 60; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 6";
+     set tcp_keepalives_idle = 20; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 4";
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

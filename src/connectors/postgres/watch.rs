@@ -75,10 +75,21 @@ impl Session {
         loop {
             times = if self.is_waited_for().await { times + 1 } else { 0 };
             if times >= TIMES {
-                return;
+                return self.dismiss().await;
             }
             tokio::time::sleep(patience / 3).await;
         }
+    }
+
+    /// Ends the process at the other end, which would keep its locks until it hears that the wire is dead. No matter if that
+    /// fails.
+    async fn dismiss(&self) {
+        let patience = Duration::from_secs(u64::from(self.config.connect_timeout.max(1)));
+        let ended = async {
+            let probe = Session::open(&self.config, Purpose::Probe).await.ok()?;
+            probe.client().execute("select pg_terminate_backend($1)", &[&self.process]).await.ok()
+        };
+        let _ = tokio::time::timeout(patience, ended).await;
     }
 
     /// Whether the process at the other end waits for us, or is gone; the same of a server that does not answer at all.

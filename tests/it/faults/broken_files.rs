@@ -23,7 +23,7 @@ fn csv(broken: i64) -> String {
 
 #[tokio::test]
 async fn broken_rows_of_csv_are_set_aside_with_their_line_up_to_the_limit() {
-    for to in Kind::ALL {
+    for to in [Kind::Postgres, Kind::DuckDb, Kind::Csv, Kind::Parquet] {
         let folder = tempfile::tempdir().unwrap();
         let yard = Yard::open(folder.path()).await;
         let shop = System::create(&yard, "shop", Kind::Csv).await;
@@ -63,15 +63,13 @@ async fn broken_rows_of_csv_are_set_aside_with_their_line_up_to_the_limit() {
 
 #[tokio::test]
 async fn a_file_cut_short_fails_the_run_by_name_and_leaves_what_stood() {
-    for (kind, to) in
-        [(Kind::Parquet, Kind::Sqlite), (Kind::Parquet, Kind::Parquet), (Kind::Sqlite, Kind::DuckDb), (Kind::DuckDb, Kind::Sqlite)]
-    {
+    for (kind, to) in [(Kind::Parquet, Kind::Parquet), (Kind::Sqlite, Kind::DuckDb), (Kind::DuckDb, Kind::Sqlite)] {
         for (write, read) in [("replace", "full"), ("append", "incremental")] {
             let folder = tempfile::tempdir().unwrap();
             let yard = Yard::open(folder.path()).await;
             let shop = System::create(&yard, "shop", kind).await;
             let target = System::create(&yard, "target", to).await;
-            let rows: Vec<String> = (1..=20_000).map(|id| format!("({id}, '{id:040}', {id})")).collect();
+            let rows: Vec<String> = (1..=6_000).map(|id| format!("({id}, '{id:080}', {id})")).collect();
             shop.fill("items", "id bigint, name text, changed bigint", &rows).await;
             let mut mode = json!({"read": read, "write": write});
             if read == "incremental" {
@@ -83,7 +81,7 @@ async fn a_file_cut_short_fails_the_run_by_name_and_leaves_what_stood() {
             let pipeline = yard.pipeline(plan).await;
             yard.completed(pipeline).await;
             let before = target.rows("items", &["id", "name"]).await.unwrap();
-            assert_eq!(before.len(), 20_000);
+            assert_eq!(before.len(), 6_000);
 
             let file = match kind {
                 Kind::Parquet => std::fs::read_dir(shop.path().join("items")).unwrap().next().unwrap().unwrap().path(),
@@ -91,7 +89,7 @@ async fn a_file_cut_short_fails_the_run_by_name_and_leaves_what_stood() {
             };
             settle(&shop).await;
             let whole = std::fs::read(&file).unwrap();
-            for part in [3, 5, 7] {
+            for part in [3, 7] {
                 std::fs::write(&file, &whole[..whole.len() * part / 8]).unwrap();
                 let _ = std::fs::remove_file(format!("{}-wal", file.display()));
                 let (run, phase) = yard.run(pipeline).await;

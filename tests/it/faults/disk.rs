@@ -129,14 +129,14 @@ async fn destination() {
 
 #[test]
 fn a_full_disk_under_sqlite() {
-    for mode in ["replace", "append", "increments", "merged"] {
+    for mode in ["replace", "increments", "merged"] {
         run("faults::disk::destination", Kind::Sqlite, mode);
     }
 }
 
 #[test]
 fn a_full_disk_under_duckdb() {
-    for mode in ["replace", "append", "increments", "merged"] {
+    for mode in ["replace", "increments", "merged"] {
         run("faults::disk::destination", Kind::DuckDb, mode);
     }
 }
@@ -145,9 +145,7 @@ fn a_full_disk_under_duckdb() {
 fn a_full_disk_under_files() {
     for (kind, mode) in [
         (Kind::Parquet, "replace"),
-        (Kind::Parquet, "append"),
         (Kind::Parquet, "increments"),
-        (Kind::Csv, "replace"),
         (Kind::Csv, "increments"),
         (Kind::Jsonl, "append"),
     ] {
@@ -214,7 +212,7 @@ async fn store() {
 
 #[test]
 fn a_full_disk_under_the_store() {
-    for mode in ["increments", "replace", "merged"] {
+    for mode in ["increments", "replace"] {
         run("faults::disk::store", Kind::Sqlite, mode);
     }
 }

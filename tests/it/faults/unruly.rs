@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,7 +12,7 @@ pub(super) enum Manner {
     Cut,
     /// Resets both ends.
     Reset,
-    /// Leaves both ends open and passes nothing more.
+    /// Passes nothing more, and leaves both ends open until the client gives up.
     Stall,
 }
 
@@ -42,9 +41,11 @@ impl Unruly {
                 let state = Arc::clone(&shared);
                 towpath::tasks::spawn("test_wire", async move {
                     match wire(client, server, &state).await {
-                        (Some(Manner::Stall), ends) => {
-                            tokio::time::sleep(Duration::from_mins(10)).await;
-                            drop(ends);
+                        (Some(Manner::Stall), (mut client, server)) => {
+                            // Until the client gives up; the server hears of nothing before.
+                            let mut lost = vec![0; 64 * 1024];
+                            while matches!(client.read(&mut lost).await, Ok(1..)) {}
+                            drop(server);
                         }
                         (Some(Manner::Reset), (client, server)) => {
                             for end in [client, server] {

@@ -89,6 +89,8 @@ async fn there_and_back(through: Kind, aside: &[i64]) {
     let receipt = yard.completed(yard.pipeline(plan).await).await;
     assert_eq!((&receipt["verdict"], &receipt["rows_quarantined"]), (&"proven".into(), &0.into()), "{through:?}: {receipt}");
     let shop = shop.database();
+    // Years in which zones had seconds do not read back in their own.
+    shop.run(&format!("alter database {0} set timezone = 'UTC'; alter database {0} set datestyle = 'ISO, YMD'", shop.name)).await;
     let missing = shop.text("select coalesce(string_agg(id::text, ',' order by id), '') from v where id not in (select id from back)").await;
     let due: Vec<String> = aside.iter().map(i64::to_string).collect();
     assert_eq!(missing, due.join(","), "{through:?}");
@@ -107,9 +109,10 @@ async fn through_postgres() {
     there_and_back(Kind::Postgres, &[7]).await;
 }
 
+/// Text has no form for 24:00:00 that all readers agree on.
 #[tokio::test]
 async fn through_sqlite() {
-    there_and_back(Kind::Sqlite, &[7]).await;
+    there_and_back(Kind::Sqlite, &[4, 7]).await;
 }
 
 #[tokio::test]
@@ -119,12 +122,12 @@ async fn through_duckdb() {
 
 #[tokio::test]
 async fn through_csv() {
-    there_and_back(Kind::Csv, &[7]).await;
+    there_and_back(Kind::Csv, &[4, 7]).await;
 }
 
 #[tokio::test]
 async fn through_json_lines() {
-    there_and_back(Kind::Jsonl, &[7]).await;
+    there_and_back(Kind::Jsonl, &[4, 7]).await;
 }
 
 #[tokio::test]
