@@ -2,7 +2,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 # Where cargo puts what it builds: CARGO_TARGET_DIR, a setting of cargo, or `target`.
-PROGRAM = $(shell cargo metadata --no-deps --offline --format-version 1 2>/dev/null | grep -oE '"target_directory":"[^"]*"' | cut -d \" -f 4)/debug/towpath
+TARGET = $(shell cargo metadata --no-deps --offline --format-version 1 2>/dev/null | grep -oE '"target_directory":"[^"]*"' | cut -d \" -f 4)
+PROGRAM = $(TARGET)/debug/towpath
+# Where `make install` puts the program.
+PREFIX ?= $(HOME)/.local
 
 .PHONY: help demo build page test check fmt clippy deny test-rust test-page evals clean
 
@@ -14,6 +17,15 @@ demo: build ## Build everything, move the sample shop's tables after asking you,
 
 build: page ## Build the page and the program
 	cargo build --locked
+
+install: page ## Build with optimisation, and put `towpath` into PREFIX (default ~/.local)
+	cargo build --locked --release
+	install -d $(PREFIX)/bin $(PREFIX)/lib/towpath
+	install -m 755 $(TARGET)/release/towpath $(PREFIX)/lib/towpath/towpath
+	install -m 644 $${DUCKDB_LIB_DIR:-.deps/duckdb}/libduckdb.so $(PREFIX)/lib/towpath/libduckdb.so
+	ln -sf $(PREFIX)/lib/towpath/towpath $(PREFIX)/bin/towpath
+	@echo "$(PREFIX)/bin/towpath is installed."
+.PHONY: install
 
 page: deps
 	cd web-chat && npm run --silent build

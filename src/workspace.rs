@@ -181,7 +181,10 @@ impl Workspace {
 
     async fn check_roles(&self, connection: &Connection) -> Result<String, WorkspaceError> {
         let mut said: Vec<String> = Vec::new();
-        for role in &connection.roles {
+        // Writing first: a database file that is still to be made is made by that, and can be read then.
+        let mut roles = connection.roles.clone();
+        roles.sort_by_key(|role| *role != Role::Destination);
+        for role in roles {
             let checked = match role {
                 Role::Source => self.source(&connection.name).await?.check().await,
                 Role::Destination => self.destination(&connection.name).await?.check().await,

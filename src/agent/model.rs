@@ -93,6 +93,8 @@ pub enum Finish {
     Stop,
     ToolCalls,
     Length,
+    /// The endpoint's own filter kept the reply back.
+    Withheld,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,21 +1,27 @@
 //! A mind behind any OpenAI-compatible endpoint: hosted, Ollama, vLLM, llama.cpp. The only file that knows the client
 //! library; messages and their wire form are our own.
 
+mod door;
+mod plain;
 mod retry;
 mod shards;
 mod wire;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_openai::Client;
 use async_openai::config::OpenAIConfig;
 use async_openai::error::OpenAIError;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures::stream::{BoxStream, StreamExt as _};
 use serde_json::Value;
 
 use super::model::{ChatModel, ChatRequest, Delta, DeltaStream, ModelError};
 use crate::secrets::Secret;
+use door::{Door, NoReply, Refusal};
+use retry::Fault;
 use shards::Assembler;
 
 /// Where the endpoint is and how it is spoken to.
@@ -30,7 +36,7 @@ pub struct OpenAiConfig {
     pub temperature: Option<f64>,
     /// Longest reply in tokens; the endpoint's own default when absent.
     pub max_tokens: Option<u32>,
-    /// How long a reply may take to begin (a local endpoint loads its model then), retries within one attempt included.
+    /// How long a reply may take to begin (a local endpoint loads its model then). An attempt that took as long is the last.
     pub first_byte: Duration,
     /// How long a reply that has begun may be silent.
     pub silence: Duration,
@@ -60,6 +66,8 @@ impl OpenAiConfig {
 pub struct OpenAi {
     client: Client<OpenAIConfig>,
     config: OpenAiConfig,
+    /// The endpoint has shown that it has no tool calls; see `plain`.
+    plain: AtomicBool,
 }
 
 impl std::fmt::Debug for OpenAi {
@@ -71,35 +79,48 @@ impl std::fmt::Debug for OpenAi {
 impl OpenAi {
     /// A mind at this endpoint. Nothing is asked of it yet. Fails when no HTTP client can be set up.
     pub fn new(config: OpenAiConfig) -> Result<Self, ModelError> {
-        let http = crate::net::client(config.silence).map_err(|error| ModelError::Unreachable(error.into()))?;
+        // The door watches over silence once a reply has begun; before that the attempt's own limit holds.
+        let patience = config.first_byte.max(config.silence);
+        let http = crate::net::client(patience).map_err(|error| ModelError::Unreachable(error.into()))?;
+        let door = Door::new(http.clone(), config.silence);
         // Every field is given, so that nothing is read from the environment behind the configuration's back.
         let endpoint = OpenAIConfig::new()
             .with_api_base(config.base_url.trim_end_matches('/'))
             .with_api_key(config.key.as_ref().map_or("none", Secret::expose))
             .with_org_id("")
             .with_project_id("");
-        Ok(Self { client: Client::build(http, endpoint), config })
+        Ok(Self { client: Client::build(http, endpoint).with_http_service(door), config, plain: AtomicBool::new(false) })
     }
 
-    /// Opens a stream and waits for its first chunk: until then nothing was said and the attempt can be made again.
-    async fn open(&self, body: &Value) -> Result<(Value, Chunks), ModelError> {
+    /// Opens a stream and waits until something is said: until then the attempt can be made again.
+    async fn open(&self, body: &Value, now: DateTime<Utc>) -> Result<(Vec<Value>, Chunks), Fault> {
         let chat = self.client.chat();
         let opened = tokio::time::timeout(self.config.first_byte, async {
-            let mut chunks: Chunks = chat.create_stream_byot::<_, Value>(body).await?;
-            Ok::<_, OpenAIError>((chunks.next().await, chunks))
+            let fault = |error| fault(error, now);
+            let mut chunks: Chunks = chat.create_stream_byot::<_, Value>(body).await.map_err(fault)?;
+            let mut heard = Vec::new();
+            while let Some(chunk) = chunks.next().await {
+                let chunk = chunk.map_err(fault)?;
+                if let Some(error) = wire::fault_in(&chunk) {
+                    return Err(error.into());
+                }
+                let says = wire::says_something(&chunk);
+                heard.push(chunk);
+                if says || heard.len() >= MOST_UNSAID {
+                    return Ok((heard, chunks));
+                }
+            }
+            Err(ModelError::Unreachable(anyhow::anyhow!("the reply ended before it began")).into())
         });
-        match opened.await {
-            Err(_) => Err(ModelError::Unreachable(anyhow::anyhow!("no reply within {:?}", self.config.first_byte))),
-            Ok(Err(error)) => Err(fault(error)),
-            Ok(Ok((None, _))) => Err(ModelError::Unreachable(anyhow::anyhow!("the reply ended before it began"))),
-            Ok(Ok((Some(Err(error)), _))) => Err(fault(error)),
-            Ok(Ok((Some(Ok(first)), chunks))) => match wire::fault_in(&first) {
-                Some(error) => Err(error),
-                None => Ok((first, chunks)),
-            },
-        }
+        opened.await.unwrap_or_else(|_| {
+            let late = anyhow::anyhow!("no reply within {:?}", self.config.first_byte);
+            Err(Fault::last(ModelError::Unreachable(late)))
+        })
     }
 }
+
+/// How many chunks that say nothing an endpoint may send before its reply counts as begun.
+const MOST_UNSAID: usize = 1000;
 
 type Chunks = BoxStream<'static, Result<Value, OpenAIError>>;
 
@@ -110,19 +131,29 @@ impl ChatModel for OpenAi {
     }
 
     async fn stream(&self, request: ChatRequest) -> Result<DeltaStream, ModelError> {
-        let body = wire::body(&self.config, &request);
+        let mut plain = self.plain.load(Ordering::Relaxed);
+        let mut body = if plain { plain::body(&self.config, &request) } else { wire::body(&self.config, &request) };
+        let begun = tokio::time::Instant::now();
         let mut attempt = 0;
         loop {
             let opened = tokio::select! {
                 biased;
                 () = request.cancel.cancelled() => return Err(cancelled()),
-                opened = self.open(&body) => opened,
+                opened = self.open(&body, request.now + begun.elapsed()) => opened,
             };
-            let error = match opened {
-                Ok((first, chunks)) => return Ok(deltas(first, chunks)),
-                Err(error) => error,
+            let fault = match opened {
+                Ok((heard, chunks)) if plain => return Ok(written(deltas(heard, chunks))),
+                Ok((heard, chunks)) => return Ok(deltas(heard, chunks)),
+                Err(fault) if fault.without_tools && !plain => {
+                    tracing::info!(model.name = self.config.model, "the endpoint has no tool calls; they are written down");
+                    plain = true;
+                    self.plain.store(true, Ordering::Relaxed);
+                    body = plain::body(&self.config, &request);
+                    continue;
+                }
+                Err(fault) => fault,
             };
-            let Some(pause) = retry::pause(&error, attempt, &self.config) else { return Err(error) };
+            let Some(pause) = retry::pause(&fault, attempt, &self.config) else { return Err(fault.error) };
             attempt += 1;
             tracing::info!(
                 model.name = self.config.model,
@@ -131,6 +162,7 @@ impl ChatModel for OpenAi {
                 "asking the model again"
             );
             tokio::select! {
+                biased;
                 () = request.cancel.cancelled() => return Err(cancelled()),
                 () = tokio::time::sleep(pause) => {}
             }
@@ -143,8 +175,8 @@ fn cancelled() -> ModelError {
 }
 
 /// Chunks as the endpoint cuts them, put together to whole calls.
-fn deltas(first: Value, chunks: Chunks) -> DeltaStream {
-    let chunks = futures::stream::once(async { Ok(first) }).chain(chunks);
+fn deltas(heard: Vec<Value>, chunks: Chunks) -> DeltaStream {
+    let chunks = futures::stream::iter(heard.into_iter().map(Ok)).chain(chunks);
     let state = (chunks.boxed(), Assembler::default(), false);
     let steps = futures::stream::unfold(state, |(mut chunks, mut assembler, done)| async move {
         if done {
@@ -155,7 +187,7 @@ fn deltas(first: Value, chunks: Chunks) -> DeltaStream {
                 Some(error) => (vec![Err(error)], true),
                 None => (assembler.take(&chunk).map(Delta::Text).map(Ok).into_iter().collect(), false),
             },
-            Some(Err(error)) => (vec![Err(fault(error))], true),
+            Some(Err(error)) => (vec![Err(broke_off(error))], true),
             None => (std::mem::take(&mut assembler).finish(), true),
         };
         Some((futures::stream::iter(out), (chunks, assembler, done)))
@@ -163,15 +195,57 @@ fn deltas(first: Value, chunks: Chunks) -> DeltaStream {
     steps.flatten().boxed()
 }
 
-/// What the library's error means to the agent.
-fn fault(error: OpenAIError) -> ModelError {
-    match error {
-        OpenAIError::ApiError(told) => {
-            let text = [Some(told.api_error.message), told.api_error.code, told.api_error.r#type];
-            let text = text.into_iter().flatten().collect::<Vec<_>>().join(" ");
-            wire::fault_of(Some(told.status_code.as_u16()), &text)
+/// A reply that is one JSON text, taken apart once it has arrived.
+fn written(mut deltas: DeltaStream) -> DeltaStream {
+    let whole = async move {
+        let mut text = String::new();
+        let mut out = Vec::new();
+        while let Some(delta) = deltas.next().await {
+            match delta {
+                Ok(Delta::Text(piece)) => text.push_str(&piece),
+                Ok(Delta::Call(call)) => out.push(Ok(Delta::Call(call))),
+                Ok(Delta::Done { finish, usage }) => {
+                    let read = plain::read(&text);
+                    let finish = plain::finish(&read, finish);
+                    let read: Vec<_> = read.into_iter().map(Ok).collect();
+                    out.splice(0..0, read);
+                    out.push(Ok(Delta::Done { finish, usage }));
+                }
+                Err(error) => out = vec![Err(error)],
+            }
         }
-        // The library gives the body of an error that is not written as it expects, without the status.
+        futures::stream::iter(out)
+    };
+    futures::stream::once(whole).flatten().boxed()
+}
+
+/// What an attempt's error means, and whether to ask again.
+fn fault(error: OpenAIError, now: DateTime<Utc>) -> Fault {
+    let error = match error {
+        OpenAIError::Boxed(error) => error,
+        OpenAIError::JSONDeserialize(_, body) => return wire::fault_of(None, &body).into(),
+        other => return ModelError::Unreachable(other.into()).into(),
+    };
+    match error.downcast::<Refusal>() {
+        Ok(refusal) => {
+            let Refusal { status, asked, body } = *refusal;
+            let mut fault = Fault::from(wire::fault_of(Some(status), &body));
+            let wait = asked.wait(now);
+            if let ModelError::Throttled { retry_after: known @ None } = &mut fault.error {
+                *known = wait;
+            }
+            fault.without_tools = plain::refuses_tools(status, &body);
+            fault.again = fault.again.filter(|_| !fault.without_tools).filter(|_| !asked.never).map(|known| known.or(wait));
+            fault
+        }
+        Err(error) if error.is::<NoReply>() => ModelError::Malformed(anyhow::Error::from_boxed(error)).into(),
+        Err(error) => ModelError::Unreachable(anyhow::Error::from_boxed(error)).into(),
+    }
+}
+
+/// What an error in the middle of a reply means: something was said, so nothing is asked again.
+fn broke_off(error: OpenAIError) -> ModelError {
+    match error {
         OpenAIError::JSONDeserialize(_, body) => wire::fault_of(None, &body),
         other => ModelError::Unreachable(other.into()),
     }

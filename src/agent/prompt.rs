@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::guard::untrusted;
 use super::model::ModelError;
 
 /// Each file of `prompts/`, by name; `prompts/README.md` says what each is for.
@@ -12,15 +13,22 @@ pub const FILES: &[(&str, &str)] = &[
     ("planning", include_str!("../../prompts/planning.md")),
     ("untrusted", include_str!("../../prompts/untrusted.md")),
     ("today", include_str!("../../prompts/today.md")),
+    ("answer_left_out", ANSWER_LEFT_OUT),
+    ("earlier", include_str!("../../prompts/earlier.md")),
+    ("empty_reply", EMPTY_REPLY),
+    ("json_protocol", include_str!("../../prompts/json_protocol.md")),
     ("chosen_by_text", include_str!("../../prompts/chosen_by_text.md")),
     ("refused_cancelled", REFUSED_CANCELLED),
     ("refused_ended", REFUSED_ENDED),
     ("refused_limit", REFUSED_LIMIT),
     ("refused_repeated", REFUSED_REPEATED),
+    ("run_ended", include_str!("../../prompts/run_ended.md")),
     ("tool_broke", TOOL_BROKE),
     ("tool_timed_out", TOOL_TIMED_OUT),
 ];
 
+pub(super) const ANSWER_LEFT_OUT: &str = include_str!("../../prompts/answer_left_out.md");
+pub(super) const EMPTY_REPLY: &str = include_str!("../../prompts/empty_reply.md");
 pub(super) const REFUSED_CANCELLED: &str = include_str!("../../prompts/refused_cancelled.md");
 pub(super) const REFUSED_ENDED: &str = include_str!("../../prompts/refused_ended.md");
 pub(super) const REFUSED_LIMIT: &str = include_str!("../../prompts/refused_limit.md");
@@ -35,8 +43,10 @@ pub(super) const LIMIT_ROUNDS: &str =
 pub(super) const LIMIT_CALLS: &str = "The model asked for too many look-ups and was stopped. Say it in smaller steps.";
 pub(super) const LIMIT_TOKENS: &str = "The model used up the tokens of one turn. Say it in smaller steps.";
 pub(super) const REPLY_CUT: &str = "The model's reply was cut off at its length limit. Ask for less at once.";
+pub(super) const REPLY_WITHHELD: &str = "The model's endpoint withheld the reply. Say it in other words.";
 pub(super) const UNREADABLE_CALLS: &str =
     "The model keeps writing tool calls that cannot be read. Say it again, or choose another model.";
+pub(super) const NOTHING_SAID: &str = "The model answered with nothing. Say it again, or choose another model.";
 pub(super) const FALLBACK: &str = "The built-in planner takes this turn.";
 
 /// The system prompt. Everything that changes stands at the end, so that endpoints can cache what comes before.
@@ -52,6 +62,55 @@ pub fn system(now: DateTime<Utc>) -> String {
 /// A plan's destination that only a system's text named.
 pub(super) fn chosen_by_text(connection: &str) -> String {
     render(file("chosen_by_text").trim(), &[("connection", connection)])
+}
+
+/// The part of a talk that is not shown any more, in short.
+pub(super) fn earlier(said: &[String], untold: usize, notices: &[String], offered: Option<&str>) -> String {
+    let list = |items: &[String]| if items.is_empty() { "- nothing".to_owned() } else { items.join("\n") };
+    let mut said = list(said);
+    if untold > 0 {
+        said.push_str("\n- and, before that, ");
+        said.push_str(&untold.to_string());
+        said.push_str(" messages that are left out here");
+    }
+    let plan = offered.map_or_else(|| "none".to_owned(), |plan| untrusted::wrap("plan_on_offer", plan));
+    render(file("earlier").trim(), &[("said", &said), ("notices", &list(notices)), ("plan", &plan)])
+}
+
+/// How a mind without tool calls writes them down.
+pub(super) fn json_protocol(tools: &str) -> String {
+    render(file("json_protocol").trim(), &[("tools", tools)])
+}
+
+/// A run that ended, for a notice. Texts of systems are wrapped by the caller.
+pub(super) struct EndedRun<'a> {
+    pub(super) run: &'a str,
+    pub(super) phase: &'a str,
+    pub(super) pipeline: &'a str,
+    /// Read, written, quarantined.
+    pub(super) rows: [u64; 3],
+    /// Kind and text of what went wrong.
+    pub(super) error: Option<(&'a str, &'a str)>,
+}
+
+pub(super) fn run_ended(ended: &EndedRun<'_>) -> String {
+    let [read, written, quarantined] = ended.rows.map(|rows| rows.to_string());
+    let error = ended.error.map(|(kind, told)| format!(" Error of kind `{kind}`: {told}")).unwrap_or_default();
+    let values = [
+        ("run", ended.run),
+        ("phase", ended.phase),
+        ("pipeline", ended.pipeline),
+        ("read", &read),
+        ("written", &written),
+        ("quarantined", &quarantined),
+        ("error", &error),
+    ];
+    render(file("run_ended").trim(), &values)
+}
+
+/// What every notice of this run's end holds and no other text does.
+pub(super) fn run_ended_mark(run: &str) -> String {
+    format!("{run} has ended")
 }
 
 /// What a person is told when a secret was taken out.
@@ -123,7 +182,12 @@ mod tests {
         }
         assert!(!system(DateTime::UNIX_EPOCH).contains("{{"));
         assert!(!chosen_by_text("lake").contains("{{"));
-        let filled = ["system", "conduct", "planning", "untrusted", "today", "chosen_by_text"];
+        assert!(!earlier(&["- a".to_owned()], 1, &[], Some("{}")).contains("{{"));
+        assert!(!json_protocol("[]").contains("{{"));
+        let ended = EndedRun { run: "r1", phase: "failed", pipeline: "p", rows: [1, 2, 3], error: Some(("auth", "x")) };
+        let text = run_ended(&ended);
+        assert!(!text.contains("{{") && text.contains(&run_ended_mark("r1")) && text.contains("`auth`: x"), "{text}");
+        let filled = ["run_ended", "earlier", "json_protocol", "system", "conduct", "planning", "untrusted", "today", "chosen_by_text"];
         for (name, text) in FILES.iter().filter(|(name, _)| !filled.contains(name)) {
             assert!(!text.contains("{{"), "{name} has a placeholder that nobody fills");
         }

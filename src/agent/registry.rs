@@ -111,8 +111,7 @@ impl Registry {
             return Err(Refusal::Unknown(format!("There is no tool `{name}`. {hint}")));
         };
         if !arguments.is_object() {
-            let expected = "Write the arguments as one JSON object, without a code fence and without text around it.";
-            return Err(Refusal::Malformed(format!("The arguments of `{name}` are not a JSON object. {expected}")));
+            return Err(Refusal::Malformed(unreadable(name, arguments, &loaded.tool.spec().parameters)));
         }
         let complaints = loaded.schema.complaints(arguments);
         if complaints.is_empty() {
@@ -120,6 +119,29 @@ impl Registry {
         }
         Err(Refusal::Unfit(format!("The arguments of `{name}` do not fit: {}.", complaints.join("; "))))
     }
+}
+
+/// What is wrong with arguments that are no JSON object, and what would fit.
+fn unreadable(name: &str, arguments: &Value, parameters: &Value) -> String {
+    let wrong = match arguments {
+        Value::String(text) => serde_json::from_str::<Value>(text).err().map(|error| format!(": {error}")),
+        _ => None,
+    };
+    let required: Vec<&str> =
+        parameters.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let members = parameters.get("properties").and_then(Value::as_object).map(|members| {
+        let members = members.keys().map(|member| {
+            let must = if required.contains(&member.as_str()) { " (required)" } else { "" };
+            format!("`{member}`{must}")
+        });
+        members.collect::<Vec<_>>().join(", ")
+    });
+    let members = members.filter(|members| !members.is_empty()).unwrap_or_else(|| "no members".to_owned());
+    format!(
+        "The arguments of `{name}` are not a JSON object{}. Write them as one JSON object with {members}, without a code \
+         fence and without text around it.",
+        wrong.unwrap_or_default()
+    )
 }
 
 /// Collects handlers into a registry.

@@ -1,5 +1,7 @@
 //! What a tool is: a file in `tools/` that a mind reads, and a handler that has no way to start, stop or delete anything.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::{Event, ProblemView};
 use crate::ids::ConversationId;
+use crate::plan::spec::PlanSpec;
 use crate::workspace::Workspace;
 
 /// Read from `tools/<name>.json`.
@@ -55,6 +58,8 @@ pub struct ToolContext {
     pub workspace: Workspace,
     pub conversation: ConversationId,
     pub cancel: CancellationToken,
+    /// What a second reader found in the person's words, for a call that puts a plan forward.
+    pub heard: Option<Arc<PlanSpec>>,
 }
 
 /// What a call gives.

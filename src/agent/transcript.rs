@@ -1,7 +1,11 @@
 //! A talk as minds see it, in the store. Whatever was killed in the middle, what a mind is given is whole: every call has
 //! exactly one result, right behind it.
 
+mod window;
+
 use chrono::{DateTime, Utc};
+
+pub use window::{fits, fitted, weight, window};
 
 use super::model::{Message, ToolCall};
 use crate::ids::ConversationId;
@@ -101,43 +105,6 @@ fn lost(call: ToolCall) -> Message {
     }
 }
 
-/// The newest part of a talk that takes at most about `bytes`, beginning with something a person said. The last thing a
-/// person said is always in it.
-pub fn window(messages: &[Message], bytes: usize) -> Vec<Message> {
-    let mut kept = messages.len();
-    let mut size = 0;
-    for (at, message) in messages.iter().enumerate().rev() {
-        size += weight(message);
-        if size > bytes && kept < messages.len() {
-            break;
-        }
-        if matches!(message, Message::User { .. }) {
-            kept = at;
-        }
-    }
-    if kept == messages.len() {
-        kept = 0;
-    }
-    messages.get(kept..).unwrap_or_default().to_vec()
-}
-
-fn weight(message: &Message) -> usize {
-    match message {
-        Message::User { text, attachments } => {
-            let attached = attachments.iter().map(|attached| match attached {
-                super::model::Attachment::ErrorExcerpt { text } => text.len(),
-                super::model::Attachment::Run { .. } => 40,
-            });
-            text.len() + attached.sum::<usize>()
-        }
-        Message::Assistant { text, calls } => {
-            text.len() + calls.iter().map(|call| call.arguments.to_string().len() + call.name.len()).sum::<usize>()
-        }
-        Message::Tool { content, .. } => content.len(),
-        Message::Notice { text } => text.len(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,13 +171,5 @@ mod tests {
                 proptest::prop_assert!(is_whole(&window(&mended, bytes)));
             }
         }
-    }
-
-    #[test]
-    fn a_window_keeps_what_was_said_last() {
-        let talk = vec![user(&"x".repeat(500)), asks(&[]), user("last"), asks(&["1"]), result("1")];
-        assert_eq!(window(&talk, 100).first(), Some(&user("last")));
-        assert_eq!(window(&talk, 0).first(), Some(&user("last")));
-        assert_eq!(window(&talk, 10_000).len(), 5);
     }
 }

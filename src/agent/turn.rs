@@ -2,9 +2,11 @@
 //! a tool leaves the next word to the person, or a limit is reached.
 
 mod act;
+mod ended;
 mod hear;
 mod ledger;
 mod reply;
+mod second;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,6 +132,8 @@ struct Turn<'a> {
     /// The mind that takes this turn: the agent's, or its fallback from the moment the former could not be reached.
     mind: &'a Arc<dyn ChatModel>,
     fell_back: bool,
+    /// The mind's last reply was empty, and it is told so.
+    nudged: bool,
     system: String,
     specs: Arc<[ToolSpec]>,
     messages: Vec<Message>,
@@ -156,6 +160,7 @@ impl<'a> Turn<'a> {
             emitter: Emitter::new(agent.bus.clone(), Topic::Conversation(conversation)),
             mind: &agent.model,
             fell_back: false,
+            nudged: false,
             system,
             specs,
             taint: Taint::default(),
@@ -223,7 +228,12 @@ impl<'a> Turn<'a> {
                     self.taint.system_said(&answer);
                 }
             }
-            Message::Tool { .. } | Message::Notice { .. } => {}
+            Message::Notice { text } => {
+                for told in super::guard::untrusted::inside(text) {
+                    self.taint.system_said(&told.into());
+                }
+            }
+            Message::Tool { .. } => {}
         }
     }
 

@@ -144,7 +144,11 @@ async fn add(new: Add, app: &App, environment: &Environment, terminal: &Terminal
         });
     }
     terminal.note(&format!("`{name}` is added."));
-    check(&name, app, terminal).await
+    check(&name, app, terminal).await.map_err(|failure| {
+        failure.suggest(format!(
+            "It is kept: `towpath connections check {name}` tries again, `towpath connections rm {name}` removes it."
+        ))
+    })
 }
 
 fn setting(pair: &str) -> Result<(String, Value), Failure> {

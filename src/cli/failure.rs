@@ -66,7 +66,11 @@ impl Failure {
     }
 
     pub(super) fn suggest(mut self, suggestion: impl Into<String>) -> Self {
-        self.document.suggestion = Some(suggestion.into());
+        let further: String = suggestion.into();
+        self.document.suggestion = Some(match self.document.suggestion.take() {
+            Some(first) => format!("{first} {further}"),
+            None => further,
+        });
         self
     }
 

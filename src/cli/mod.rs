@@ -144,7 +144,7 @@ async fn dispatch(cli: Cli, environment: &Environment, terminal: &Terminal) -> R
     // What a command has to say is its result; the log is for when something is looked into.
     if environment.get("TOWPATH_LOG").is_none() && !matches!(cli.command, Command::Serve(_)) {
         // With `--json`, standard error holds one problem document and nothing else.
-        if cli.json { "off" } else { "warn" }.clone_into(&mut config.log.filter);
+        if cli.json { "off" } else { "error" }.clone_into(&mut config.log.filter);
     }
     crate::telemetry::start(&config.log);
     match cli.command {

@@ -74,6 +74,14 @@ pub(super) fn show(terminal: &Terminal, receipt: &Value) {
             terminal.line(&format!("    {} {}", terminal.dim(&printable(&stream.target)), printable(note)));
         }
     }
+    if read.streams.iter().any(|stream| stream.rows_quarantined > 0) {
+        terminal.line("");
+        terminal.line(&format!(
+            "  {} Rows were set aside. `towpath runs quarantine {}` says where they stood and why.",
+            terminal.warn("!"),
+            read.run
+        ));
+    }
     terminal.line("");
     let signature = read.signature.as_deref().and_then(|text| text.get(..16)).unwrap_or("none");
     terminal.line(&format!("  {}", terminal.dim(&format!("run {}  signature {signature}…", read.run))));

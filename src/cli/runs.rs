@@ -11,11 +11,14 @@ use super::terminal::{
 use super::{operator, progress, receipt};
 use crate::app::App;
 use crate::events::RunPhase;
+use crate::http::error::ApiError;
 use crate::http::pipelines;
 use crate::http::runs::{self, LogLine};
 use crate::ids::RunId;
+use crate::runner::quarantine::{self, QuarantineRecord};
 use crate::runner::record::RunRecord;
 use crate::store;
+use crate::store::quarantine::QuarantineQuery;
 use crate::store::runs::RunQuery;
 
 #[derive(Debug, Subcommand)]
@@ -44,6 +47,15 @@ pub(super) enum Runs {
     Cancel { run: RunId },
     /// Print the proof that one left
     Receipt { run: RunId },
+    /// List the rows that one set aside, with the reasons
+    Quarantine {
+        run: RunId,
+        /// Write what can be written of them now, after a mend
+        #[arg(long)]
+        replay: bool,
+        #[arg(long, default_value_t = 50)]
+        limit: i64,
+    },
 }
 
 pub(super) async fn run(command: Runs, app: &App, terminal: &Terminal) -> Result<(), Failure> {
@@ -87,6 +99,18 @@ pub(super) async fn run(command: Runs, app: &App, terminal: &Terminal) -> Result
             terminal.result(&json!({"run": run, "phase": found.phase}), |terminal, _| {
                 terminal.line(progress::word(found.phase));
             })
+        }
+        Runs::Quarantine { run, replay: true, .. } => replay(run, app, terminal).await,
+        Runs::Quarantine { run, replay: false, limit } => {
+            runs::find(app, run).await?;
+            let query = QuarantineQuery {
+                run: Some(run.to_string()),
+                pipeline: None,
+                after: None,
+                limit: limit.clamp(1, 1000),
+            };
+            let found = quarantine::list(&app.workspace, &query).await?;
+            terminal.result(&found, |terminal, found| set_aside(terminal, found))
         }
         Runs::Receipt { run } => {
             let text = runs::receipt_of(app, run).await?;
@@ -150,6 +174,35 @@ fn show(terminal: &Terminal, run: &RunRecord) {
             terminal.line(&format!("    {} {}", terminal.dim("hint:"), printable(hint)));
         }
     }
+}
+
+fn set_aside(terminal: &Terminal, found: &[QuarantineRecord]) {
+    if found.is_empty() {
+        terminal.line("This run set no row aside.");
+        return;
+    }
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|row| {
+            let state = if row.replayed_at.is_some() { terminal.good("written since") } else { String::new() };
+            vec![printable(&row.stream), printable(&row.position), row.code.clone(), printable(&row.reason), state]
+        })
+        .collect();
+    terminal.table(&[Left; 5], &["STREAM", "WHERE", "CODE", "WHY", ""], &rows);
+}
+
+/// Writes what can be written of the rows that a run set aside, and says of the others why not.
+async fn replay(run: RunId, app: &App, terminal: &Terminal) -> Result<(), Failure> {
+    runs::find(app, run).await?;
+    let done = quarantine::replay_run(&app.workspace, run).await.map_err(ApiError::from)?;
+    let detail = json!({"written": done.written, "left": done.left.len()});
+    app.record(&operator(), "quarantine.replayed", &format!("run:{run}"), detail).await?;
+    terminal.result(&done, |terminal, done| {
+        terminal.line(&format!("{} written, {} left.", count(done.written), count(done.left.len() as u64)));
+        for row in &done.left {
+            terminal.line(&format!("  {}  {}", terminal.dim(&row.id), printable(&row.reason)));
+        }
+    })
 }
 
 fn log_line(terminal: &Terminal, line: &LogLine) {

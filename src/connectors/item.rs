@@ -1,6 +1,7 @@
 //! What flows from a source to a destination: batches and checkpoints in one ordered stream, closed by an explicit end.
 
 use arrow::array::RecordBatch;
+use bytes::Bytes;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ pub enum Item {
         rows: u64,
     },
     Batch(Batch),
+    /// Rows in a form that was agreed upon with [`super::Source::read_raw`].
+    Raw(RawRows),
     /// A row that could not be read as what its stream says. It goes to quarantine.
     Rejected(RejectedRow),
     /// Everything before this is delivered; reading can go on from here.
@@ -50,6 +53,50 @@ pub enum Operation {
     Insert,
     Update,
     Delete,
+}
+
+/// The form in which a family of systems carries rows in bulk, and what a writer's columns take in it: a copy within the
+/// family need not look at the values at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawForm {
+    /// The connector family, such as `postgres`. It alone knows what the bytes mean.
+    pub family: String,
+    /// In the order in which the source's columns come; metadata columns are not among them.
+    pub columns: Vec<RawColumn>,
+}
+
+/// A column's type in the family's own terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawColumn {
+    /// The family's number of the type.
+    pub type_number: u32,
+    /// Its length, precision or the like, packed as the family does; −1 for none.
+    pub modifier: i32,
+    /// As the writer's system spells it.
+    pub spelled: String,
+}
+
+/// Rows in a raw form.
+#[derive(Clone, Debug, Default)]
+pub struct RawRows {
+    /// In order; each of whole rows.
+    pub pieces: Vec<RawPiece>,
+}
+
+#[derive(Clone, Debug)]
+pub struct RawPiece {
+    pub bytes: Bytes,
+    pub rows: u64,
+}
+
+impl RawRows {
+    pub fn rows(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.rows).sum()
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.bytes.len() as u64).sum()
+    }
 }
 
 /// A row kept aside, with the reason.

@@ -26,7 +26,8 @@ use serde_json::Value;
 pub use error::{ConnectorError, ErrorKind};
 pub use evaluate::evaluate;
 pub use item::{
-    Batch, Change, Cursor, End, Epoch, Item, ItemStream, NullCursor, Operation, ReadMode, ReadRequest, RejectedRow,
+    Batch, Change, Cursor, End, Epoch, Item, ItemStream, NullCursor, Operation, RawColumn, RawForm, RawPiece, RawRows,
+    ReadMode, ReadRequest, RejectedRow,
 };
 pub use schema::{
     Column, ColumnType, Fidelity, Landing, LogicalType, StreamSchema, StreamSummary, TargetName, TargetState, Unit,
@@ -69,6 +70,12 @@ pub trait Source: Send + Sync {
     /// Starts reading. The stream ends with [`Item::End`] or with an error; ending otherwise means that it broke off.
     /// Dropping it stops the work at the source.
     async fn read(&self, request: ReadRequest) -> Result<ItemStream, ConnectorError>;
+
+    /// As [`Source::read`], with rows as [`Item::Raw`] in this form, and none as [`Item::Batch`]. `None` when the stream's
+    /// columns do not have exactly the form's types, or the read is not one that passes rows as they are.
+    async fn read_raw(&self, _request: &ReadRequest, _form: &RawForm) -> Result<Option<ItemStream>, ConnectorError> {
+        Ok(None)
+    }
 
     /// How many rows a full read with this filter would deliver now. Used for "0 rows: why?" and for previews.
     async fn count(&self, stream: &str, filter: Option<&Filter>) -> Result<u64, ConnectorError>;
@@ -154,6 +161,11 @@ pub trait Destination: Send + Sync {
     /// is what the receipt counts.
     async fn count(&self, target: &TargetName, run: Option<&str>) -> Result<u64, ConnectorError>;
 
+    /// Rows that `run` wrote last, and all rows, at one moment.
+    async fn counts(&self, target: &TargetName, run: &str) -> Result<(u64, u64), ConnectorError> {
+        Ok((self.count(target, Some(run)).await?, self.count(target, None).await?))
+    }
+
     /// The rows that stand at the target, read back as the given columns' logical types (not as the target spells
     /// them), so that a receipt can compare checksums. Ends with [`Item::End`].
     async fn read_back(
@@ -206,6 +218,8 @@ pub struct WriteRequest {
     pub state_key: String,
     /// The run that writes. A run that is resumed keeps its name.
     pub run: String,
+    /// How many connections the destination may use at once.
+    pub parallelism: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,6 +261,17 @@ pub trait Writer: Send {
 
     /// Takes a batch. Rows that the destination cannot hold come back, each with its reason; the others are taken.
     async fn write(&mut self, batch: Batch) -> Result<Vec<RejectedRow>, ConnectorError>;
+
+    /// The raw form that [`Writer::write_raw`] takes; `None` when rows must come as batches.
+    fn takes_raw(&self) -> Option<RawForm> {
+        None
+    }
+
+    /// Takes rows in the form of [`Writer::takes_raw`]. `tail`: one row of the columns that follow the source's, the same
+    /// for every row of the run. Rows that the destination cannot hold come back; the others are taken.
+    async fn write_raw(&mut self, _rows: RawRows, _tail: &RecordBatch) -> Result<Vec<RejectedRow>, ConnectorError> {
+        Err(ConnectorError::new(ErrorKind::Bug, "A writer was given raw rows, which it does not take."))
+    }
 
     /// Makes everything written since the last commit durable together with the checkpoint, in one transaction where the
     /// destination has them. With [`Commit::last`], a replace becomes visible. Idempotent: an epoch that this run

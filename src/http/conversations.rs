@@ -217,12 +217,14 @@ pub(crate) async fn say(
     if !begun {
         return Err(ApiError::internal(anyhow::anyhow!("the events of a turn cannot be read")));
     }
-    let mut over = false;
-    let events = events.take_while(move |event| {
-        let go_on = !over;
-        over |= matches!(event, Ok(Envelope { event: Event::TurnEnded { .. }, .. }));
-        std::future::ready(go_on)
-    });
+    // The answer ends with the turn, and not only when something else happens after it.
+    let events = events
+        .flat_map(|event| {
+            let over = matches!(event, Ok(Envelope { event: Event::TurnEnded { .. }, .. }));
+            futures::stream::iter([Some(event)].into_iter().chain(over.then_some(None)))
+        })
+        .take_while(|event| std::future::ready(event.is_some()))
+        .filter_map(std::future::ready);
     Ok(live::sent(&api, events))
 }
 

@@ -7,6 +7,7 @@ pub mod cast;
 mod columns;
 mod confirmation;
 mod digest;
+mod doubt;
 mod explain;
 pub mod filter;
 pub mod mapping;
@@ -42,17 +43,30 @@ pub use reschedule::{RescheduleError, reschedule};
 
 /// A plan as somebody wrote it: untrusted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Draft(Value);
+pub struct Draft {
+    document: Value,
+    heard: Option<Box<PlanSpec>>,
+}
 
 impl Draft {
+    fn of(document: Value) -> Self {
+        Self { document, heard: None }
+    }
+
+    /// The same draft, to be held against what a second reader found in the person's words. Contradictions become warnings
+    /// of the plan, under its digest like all that is shown.
+    pub fn against(self, heard: PlanSpec) -> Self {
+        Self { heard: Some(Box::new(heard)), ..self }
+    }
+
     /// A draft as a model writes it. Members that are null count as absent, except where null could be meant as a value
     /// (`mask`, `cast`, `rename`): there they are refused.
     pub fn from_model(draft: Value) -> Self {
-        Self(without_nulls(draft))
+        Self::of(without_nulls(draft))
     }
 
     pub fn from_spec(spec: &PlanSpec) -> Self {
-        Self(json!(spec))
+        Self::of(json!(spec))
     }
 
     /// Reads YAML or JSON.
@@ -72,7 +86,7 @@ impl Draft {
 
     /// Checks shape, then meaning against the live source and destination. Gives every problem rather than the first.
     pub async fn validate(self, workspace: &Workspace) -> Result<ValidatedPlan, Vec<Problem>> {
-        Box::pin(validate::validate(self.0, workspace)).await
+        Box::pin(validate::validate(self.document, self.heard.as_deref(), workspace)).await
     }
 }
 

@@ -18,7 +18,7 @@ use super::problem::Findings;
 use super::resolution::Resolution;
 use super::schedule::Timetable;
 use super::spec::PlanSpec;
-use super::{Problem, ValidatedPlan, preview, shape};
+use super::{Problem, ValidatedPlan, doubt, preview, shape};
 use crate::connectors::Folding;
 use crate::workspace::Workspace;
 
@@ -30,7 +30,11 @@ const AT_ONCE: usize = 4;
 /// Of a plan with very many wrong streams, so many problems are told.
 const MOST_PROBLEMS: usize = 500;
 
-pub(super) async fn validate(draft: Value, workspace: &Workspace) -> Result<ValidatedPlan, Vec<Problem>> {
+pub(super) async fn validate(
+    draft: Value,
+    heard: Option<&PlanSpec>,
+    workspace: &Workspace,
+) -> Result<ValidatedPlan, Vec<Problem>> {
     let misshapen = shape::problems(&draft);
     if !misshapen.is_empty() {
         return Err(limited(misshapen));
@@ -62,6 +66,13 @@ pub(super) async fn validate(draft: Value, workspace: &Workspace) -> Result<Vali
         return Err(limited(findings.problems));
     }
     let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
+    if let Some(heard) = heard {
+        let columns = |stream: &str| {
+            let outcome = outcomes.iter().find(|outcome| outcome.resolved.stream == stream)?;
+            Some(outcome.columns.as_slice())
+        };
+        findings.warnings.extend(doubt::doubts(heard, &spec, columns));
+    }
     let schedule = timetable.map(|timetable| timetable.view(workspace.clock.now()));
     let view = preview::view(&spec, (&origin, &goal), &outcomes, schedule, &findings.warnings);
     let resolution = Resolution {

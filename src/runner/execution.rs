@@ -229,7 +229,7 @@ impl Execution {
                 let stream = &prepared.stream.stream;
                 let done = transfer(&ends, prepared).await.map_err(|failure| failure.in_stream(stream))?;
                 let receipt = verify(&ends, prepared, &done).await.map_err(|failure| failure.in_stream(stream))?;
-                let rows = receipt.rows_written;
+                let (rows, aside) = (receipt.rows_written, receipt.rows_quarantined);
                 let failed = (receipt.verdict == Verdict::Mismatch).then(|| mismatch(&receipt));
                 let zero = receipt.zero_rows_reason.clone();
                 receipts.lock().unwrap_or_else(PoisonError::into_inner).insert(place, receipt);
@@ -239,6 +239,12 @@ impl Execution {
                 let said = format!("`{stream}` has come to its end: {rows} rows are in `{}`.", prepared.stream.target);
                 let said = zero.map_or(said, |reason| format!("`{stream}` brought no rows. {reason}"));
                 ends.log(LogLevel::Info, "transferring", stream, said).await;
+                if aside > 0 {
+                    let said = format!(
+                        "Rows of `{stream}` set aside: {aside}. The run's quarantine holds them with the reasons."
+                    );
+                    ends.log(LogLevel::Warn, "transferring", stream, said).await;
+                }
             }
             Ok(())
         };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use chrono::{DateTime, Utc};
 
 use super::cast::cast;
@@ -70,6 +70,19 @@ impl Mapper {
         let written: Vec<Column> =
             columns.iter().map(|(_, column)| column.written.clone()).chain(metadata_columns(soft_deletes)).collect();
         Self { schema: arrow_schema(&written), columns, key, soft_deletes, run, started_at, mask_key }
+    }
+
+    /// What is done to each column, in the order in which the source is asked for them.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &ResolvedColumn> {
+        self.columns.iter().map(|(_, column)| column)
+    }
+
+    /// One row of the metadata columns, for rows that are not mapped.
+    pub(super) fn tail(&self) -> Result<RecordBatch, Failure> {
+        let mut arrays = Vec::new();
+        self.push_metadata(&mut arrays, 1, None);
+        let fields: Vec<_> = self.schema.fields().iter().skip(self.columns.len()).cloned().collect();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(mismatch)
     }
 
     /// Maps a batch whose first row is number `first` of the read, from 1.

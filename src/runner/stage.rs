@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::keyset::KeySet;
 use super::mapper::{Mapped, filter};
 use super::room::{Held, Room};
-use crate::connectors::{Batch, ConnectorError, Cursor, ErrorKind, Item, ItemStream, RejectedRow};
+use crate::connectors::{Batch, ConnectorError, Cursor, ErrorKind, Item, ItemStream, RawRows, RejectedRow};
 use crate::tasks;
 
 /// Batches that wait between two stages.
@@ -57,6 +57,8 @@ pub(super) enum Step {
         /// Given back once the rows are written.
         held: Option<Held>,
     },
+    /// Rows that pass without being looked at.
+    Raw(RawRows, Option<Held>),
     /// Everything so far can be committed under this position.
     Commit(Position),
     /// The source has delivered everything.
@@ -109,6 +111,7 @@ async fn pull(mut items: ItemStream, room: Arc<Room>, to: mpsc::Sender<Pulled>) 
         let over = matches!(item, Err(_) | Ok(Item::End(_)));
         let held = match &item {
             Ok(Item::Batch(batch)) => Some(room.take(size_of(&batch.records))),
+            Ok(Item::Raw(rows)) => Some(room.take(rows.bytes())),
             _ => None,
         };
         // Nobody there: the transfer was given up.
@@ -166,6 +169,12 @@ impl Mapping {
         match item {
             Item::Expected { rows } => Ok(self.say(Step::Expected { rows }).await),
             Item::Batch(batch) => self.batch(batch, held).await,
+            Item::Raw(rows) => {
+                self.shown += rows.rows();
+                self.rows += rows.rows();
+                self.bytes += rows.bytes();
+                Ok(self.say(Step::Raw(rows, held)).await)
+            }
             Item::Rejected(mut row) => {
                 // A raw row shows what the plan masks.
                 if !self.start.prepared.keeps_raw_rows {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use futures::StreamExt as _;
 
 use super::analysis::Prepared;
@@ -15,11 +16,14 @@ use super::keyset::{self, KeySet};
 use super::progress::Progress;
 use super::stage::{self, Position, Rhythm, Start, Step};
 use crate::connectors::{
-    Commit, Destination, Epoch, ErrorKind, Item, ReadRequest, RejectedRow, Source, WriteMode, Writer,
+    Commit, Destination, Epoch, ErrorKind, Item, ItemStream, RawForm, ReadRequest, RejectedRow, Source, WriteMode,
+    Writer,
 };
 use crate::events::{Event, LogLevel};
 use crate::plan::spec::Verify;
 
+/// Rejected rows of a stream that the run's log tells one by one; all of them are in the quarantine.
+const REJECTED_TOLD: u64 = 5;
 /// Rejected rows are kept in the journal at least this often, so that few wait in memory.
 const REJECTED_WAITING: usize = 200;
 
@@ -87,8 +91,10 @@ pub(super) async fn transfer(ends: &Ends, prepared: &Arc<Prepared>) -> Result<Tr
     let checksum = (ends.verify == Verify::Checksums)
         .then(|| checkpoint.checksum.filter(|_| resumed).unwrap_or_else(|| Checksum::new(&prepared.written)));
     let request = ReadRequest { after: checkpoint.source.clone(), ..prepared.read.clone() };
+    let tail = prepared.mapper.tail()?;
+    let form = writer.takes_raw().filter(|_| prepared.passes_untouched(ends.verify));
     let reading = stage::start(
-        ends.source.read(request).await?,
+        items(ends, request, form).await?,
         Start {
             prepared: Arc::clone(prepared),
             boundary,
@@ -99,7 +105,17 @@ pub(super) async fn transfer(ends: &Ends, prepared: &Arc<Prepared>) -> Result<Tr
             resumed,
         },
     );
-    Writing { ends, prepared, writer, epoch, tally, rejected: Vec::new(), committed_rows: 0 }.run(reading).await
+    Writing { ends, prepared, writer, tail, epoch, tally, rejected: Vec::new(), committed_rows: 0 }.run(reading).await
+}
+
+/// Starts the read: in the writer's own form when nothing has to happen to the rows on their way.
+async fn items(ends: &Ends, request: ReadRequest, form: Option<RawForm>) -> Result<ItemStream, Failure> {
+    if let Some(form) = form
+        && let Some(items) = ends.source.read_raw(&request, &form).await?
+    {
+        return Ok(items);
+    }
+    Ok(ends.source.read(request).await?)
 }
 
 async fn say_where_from(ends: &Ends, prepared: &Prepared, epoch: Epoch, checkpoint: &Checkpoint) {
@@ -158,6 +174,8 @@ struct Writing<'a> {
     ends: &'a Ends,
     prepared: &'a Prepared,
     writer: Box<dyn Writer>,
+    /// The metadata columns of rows that pass raw.
+    tail: RecordBatch,
     /// The last one that was committed.
     epoch: Epoch,
     tally: Tally,
@@ -192,6 +210,18 @@ impl Writing<'_> {
                     }
                     drop(held);
                 }
+                Step::Raw(rows, held) => {
+                    let (read, bytes) = (rows.rows(), rows.bytes());
+                    self.ends.progress.read(self.stream(), read);
+                    self.tally.read += read;
+                    let refused = self.writer.write_raw(rows, &self.tail).await?;
+                    let count = refused.len() as u64;
+                    self.tally.written += read.saturating_sub(count);
+                    self.tally.refused += count;
+                    self.tally.bytes += bytes;
+                    self.set_aside(refused).await?;
+                    drop(held);
+                }
                 Step::Commit(position) => {
                     self.commit(position, false).await?;
                 }
@@ -214,6 +244,11 @@ impl Writing<'_> {
             return Ok(());
         }
         let count = rows.len() as u64;
+        let told = self.tally.quarantined;
+        for (_, row) in (told..REJECTED_TOLD).zip(&rows) {
+            let said = format!("A row was set aside: {}: {}", row.position, row.reason);
+            self.ends.log(LogLevel::Warn, "transferring", self.stream(), said).await;
+        }
         self.tally.quarantined += count;
         self.rejected.extend(rows);
         let limit = self.ends.quarantine_max_rows;

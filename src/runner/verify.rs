@@ -7,7 +7,7 @@ use super::checksum::Checksum;
 use super::failure::Failure;
 use super::receipt::{ChecksumReceipt, StreamReceipt, Verdict};
 use super::sync::{Ends, Transferred};
-use crate::connectors::{ConnectorError, ErrorKind, Item, WriteMode};
+use crate::connectors::{ErrorKind, Item, WriteMode};
 use crate::plan::resolution::{ResolvedRead, ResolvedWrite};
 use crate::plan::spec::Verify;
 
@@ -72,8 +72,11 @@ async fn count(
     receipt: &mut StreamReceipt,
 ) -> Result<(), Failure> {
     let target = &prepared.stream.target;
-    let here = found(ends.destination.count(target, Some(&prepared.write.run)).await)?;
-    let all = found(ends.destination.count(target, None).await)?;
+    let (here, all) = match ends.destination.counts(target, &prepared.write.run).await {
+        // Nothing was written, and so nothing was created.
+        Err(error) if error.kind == ErrorKind::NotFound => (0, 0),
+        other => other?,
+    };
     receipt.target_rows_after = Some(all);
     let written = receipt.rows_written;
     let mut wrong = |expected: u64| {
@@ -111,14 +114,6 @@ async fn count(
         },
     }
     Ok(())
-}
-
-fn found(count: Result<u64, ConnectorError>) -> Result<u64, Failure> {
-    match count {
-        // Nothing was written, and so nothing was created.
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(0),
-        other => Ok(other?),
-    }
 }
 
 async fn compare(

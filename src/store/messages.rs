@@ -48,3 +48,15 @@ pub async fn newest(db: impl AnyExecutor<'_>, conversation: &str, limit: i64) ->
         .await?;
     rows.iter().rev().map(|row: &Row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
+
+/// Whether a notice of this talk holds a text. The text must be free of `%` and `_`.
+pub async fn noticed(db: impl AnyExecutor<'_>, conversation: &str, text: &str) -> sqlx::Result<bool> {
+    let count: i64 = sqlx::query_scalar(
+        "select count(*) from messages where conversation = $1 and role = 'notice' and body like $2",
+    )
+    .bind(conversation)
+    .bind(format!("%{text}%"))
+    .fetch_one(db)
+    .await?;
+    Ok(count > 0)
+}

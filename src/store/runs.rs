@@ -184,6 +184,22 @@ pub async fn list(db: impl AnyExecutor<'_>, workspace: &str, query: &RunQuery) -
     rows.iter().map(read).collect()
 }
 
+/// The newest runs of a talk that have ended, newest first.
+pub async fn ended_in(
+    db: impl AnyExecutor<'_>,
+    workspace: &str,
+    conversation: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<RunRow>> {
+    let sql = format!(
+        "select {COLUMNS} where r.workspace = $1 and r.conversation = $2 and r.finished_at is not null \
+         order by r.finished_at desc, r.id desc limit $3"
+    );
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(workspace).bind(conversation).bind(limit).fetch_all(db).await?;
+    rows.iter().map(read).collect()
+}
+
 /// The run of a pipeline that has not ended.
 pub async fn alive(db: impl AnyExecutor<'_>, pipeline: &str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar("select id from runs where pipeline = $1 and finished_at is null")

@@ -293,3 +293,36 @@ fn the_rest_prints_what_it_is_for() {
     let help = text(&towpath(data, &["serve", "--help"]).stdout);
     assert!(help.contains("TOWPATH_RATE_PER_MINUTE"), "{help}");
 }
+
+#[test]
+fn a_row_that_was_set_aside_is_told_where_the_run_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let drop_box = data.join("in");
+    std::fs::create_dir(&drop_box).unwrap();
+    std::fs::write(drop_box.join("people.csv"), "id,name\n1,Ann\n2,Zoë\n3,\"torn\n").unwrap();
+    for (name, connector, path) in [("inbox", "files", drop_box), ("store", "sqlite", data.join("store.db"))] {
+        let path = format!("path={}", path.display());
+        let added = towpath(data, &["connections", "add", name, connector, "--set", &path]);
+        assert_eq!(code(&added), 0, "{}", text(&added.stderr));
+    }
+    let file = plan(data, |plan| {
+        plan["source"]["connection"] = "inbox".into();
+        plan["streams"][0]["stream"] = "people".into();
+    });
+    let ran = towpath(data, &["run", "--yes", &file]);
+    let told = text(&ran.stdout);
+    assert_eq!(code(&ran), 0, "{told}");
+    let reason = "line 4 of people.csv: The row cannot be read";
+    assert!(told.contains(reason), "{told}");
+    let listed = json(&towpath(data, &["--json", "runs", "list"]));
+    let run = listed[0]["id"].as_str().unwrap();
+    assert!(told.contains(&format!("towpath runs quarantine {run}")), "{told}");
+    assert!(text(&towpath(data, &["runs", "logs", run]).stdout).contains(reason));
+
+    let aside = json(&towpath(data, &["--json", "runs", "quarantine", run]));
+    assert_eq!(aside.as_array().unwrap().len(), 1, "{aside}");
+    assert_eq!((&aside[0]["code"], &aside[0]["position"]), (&"malformed_row".into(), &"line 4 of people.csv".into()));
+    let replayed = json(&towpath(data, &["--json", "runs", "quarantine", run, "--replay"]));
+    assert_eq!((&replayed["written"], replayed["left"].as_array().unwrap().len()), (&0.into(), 1), "{replayed}");
+}

@@ -54,6 +54,7 @@ pub(crate) async fn copy(
             mode: WriteMode::Append,
             state_key: "copy".to_owned(),
             run: "run".to_owned(),
+            parallelism: 2,
         })
         .await?;
     let mut copied = Copied { delivered: 0, unread: Vec::new(), unwritten: Vec::new() };

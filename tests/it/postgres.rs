@@ -158,6 +158,7 @@ pub(crate) async fn listen(mut items: ItemStream) -> Said {
             Ok(Item::Rejected(row)) => said.rejected.push(row),
             Ok(Item::Checkpoint(cursor)) => said.checkpoints.push(cursor),
             Ok(Item::Expected { .. }) => {}
+            Ok(Item::Raw(_)) => unreachable!("a plain read has no raw rows"),
             Ok(Item::End(end)) => said.end = Some(end),
             Err(error) => said.error = Some(error),
         }
@@ -204,7 +205,14 @@ pub(crate) fn column(name: &str, logical: LogicalType) -> Column {
 }
 
 pub(crate) fn write_request(name: &str, columns: Vec<TargetColumn>, mode: WriteMode, run: &str) -> WriteRequest {
-    WriteRequest { target: target(name), columns, mode, state_key: format!("pipeline/{name}"), run: run.to_owned() }
+    WriteRequest {
+        target: target(name),
+        columns,
+        mode,
+        state_key: format!("pipeline/{name}"),
+        run: run.to_owned(),
+        parallelism: 2,
+    }
 }
 
 pub(crate) fn commit(epoch: u64, last: bool) -> Commit {

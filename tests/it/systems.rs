@@ -84,7 +84,7 @@ impl System {
             Kind::DuckDb => {
                 let path = folder.join(format!("{name}.duckdb"));
                 towpath::connectors::duckdb::with_native(&path, |_| ()).unwrap();
-                let config = json!({"path": path, "memory_limit": "256MB"});
+                let config = json!({"path": path});
                 (Place::File(path), "duckdb", config)
             }
             Kind::Csv | Kind::Jsonl | Kind::Parquet => {

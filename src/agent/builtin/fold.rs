@@ -118,6 +118,34 @@ pub(super) fn slips(written: &str, meant: &str) -> Option<usize> {
     close.then_some(distance)
 }
 
+/// A folded word with what tells at a glance that another one is far from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Folded {
+    pub text: String,
+    /// One bit for each letter of the alphabet that occurs, one for all else.
+    pub letters: u32,
+    count: usize,
+}
+
+impl Folded {
+    pub(super) fn new(word: &str) -> Self {
+        let text = fold(word);
+        let letters = text.bytes().fold(0, |letters, byte| {
+            letters | 1 << if byte.is_ascii_lowercase() { u32::from(byte - b'a') } else { 26 }
+        });
+        let count = text.chars().count();
+        Self { text, letters, count }
+    }
+
+    /// False where so many letters differ that no few slips lead from one to the other.
+    pub(super) fn may_be(&self, other: &Self) -> bool {
+        let allowed = slips_allowed(self.count.max(other.count));
+        // An ending of the plural may go besides.
+        self.count.abs_diff(other.count) <= allowed + 2
+            && (self.letters ^ other.letters).count_ones() as usize <= 2 * allowed + 3
+    }
+}
+
 /// How alike two folded names are, 0 to 1, for suggestions only.
 pub(super) fn likeness(one: &str, other: &str) -> f64 {
     let whole = strsim::normalized_damerau_levenshtein(one, other).max(strsim::jaro_winkler(one, other) - 0.12);

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::fold::{fold, lower, slips};
+use super::fold::{Folded, fold, lower, slips};
 use super::token::{Kind, Sentence};
 
 /// What a word or phrase does in a request.
@@ -103,8 +103,8 @@ struct Words {
     /// By class: first word to the phrases that begin with it, longest first.
     phrases: HashMap<Class, HashMap<String, Vec<Vec<String>>>>,
     known: HashSet<String>,
-    /// Single words that a slip of the finger may be read as.
-    correctable: Vec<String>,
+    /// Single words that a slip of the finger may be read as, and their folded forms.
+    correctable: Vec<(String, Folded)>,
 }
 
 fn read<T: DeserializeOwned + Default>(json: &str) -> T {
@@ -119,9 +119,10 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     for word in calendar {
         words.known.insert(word.clone());
         if word.len() >= 5 {
-            words.correctable.push(word.clone());
+            words.correctable.push((word.clone(), Folded::new(word)));
         }
     }
+    words.known.extend(VALUES.numbers.keys().cloned());
     for (class, phrases) in classes {
         let correctable =
             !matches!(class, Class::Filler | Class::Generic | Class::Greeting | Class::Thanks | Class::Pronoun);
@@ -130,9 +131,9 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
             let tokens: Vec<String> = Sentence::new(&phrase).tokens.into_iter().map(|token| token.word).collect();
             if let [word] = tokens.as_slice()
                 && correctable
-                && word.len() >= 5
+                && word.len() >= 4
             {
-                words.correctable.push(word.clone());
+                words.correctable.push((word.clone(), Folded::new(word)));
             }
             words.known.extend(tokens.iter().cloned());
             if let Some(first) = tokens.first() {
@@ -149,7 +150,62 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
 static SYSTEMS: LazyLock<Systems> = LazyLock::new(|| read(include_str!("lexicon/systems.json")));
 static VALUES: LazyLock<Values> = LazyLock::new(|| read(include_str!("lexicon/values.json")));
 static ZONES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| read(include_str!("lexicon/zones.json")));
-static TYPES: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(|| read(include_str!("lexicon/types.json")));
+static TYPES: LazyLock<Vec<(Vec<String>, String)>> = LazyLock::new(|| {
+    let types: BTreeMap<String, Vec<String>> = read(include_str!("lexicon/types.json"));
+    let phrases = types.into_iter().flat_map(|(canonical, phrases)| {
+        phrases.into_iter().map(move |phrase| {
+            (phrase.split_whitespace().map(str::to_owned).collect::<Vec<String>>(), canonical.clone())
+        })
+    });
+    let mut phrases: Vec<_> = phrases.collect();
+    phrases.sort_by_key(|(words, _)| std::cmp::Reverse(words.len()));
+    phrases
+});
+
+/// Folded word for a system to its connector; the first in the order of the file where several share a word.
+static NICKNAMES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
+    let mut nicknames = HashMap::new();
+    for (id, words) in &SYSTEMS.nicknames {
+        for word in std::iter::once(id).chain(words) {
+            nicknames.entry(fold(word)).or_insert_with(|| id.clone());
+        }
+    }
+    nicknames
+});
+
+/// The connector that people mean by a word, as [`fold`] leaves it.
+pub(super) fn nickname(folded: &str) -> Option<&'static str> {
+    NICKNAMES.get(folded).map(String::as_str)
+}
+
+/// English words that name no table or column by themselves: `heard`, `since`, `usually`.
+pub(super) fn is_english(word: &str) -> bool {
+    is_known(word) || ENGLISH.contains(word)
+}
+
+/// Words with the endings that English gives them.
+static ENGLISH: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    #[derive(Default, Deserialize)]
+    struct English {
+        words: Vec<String>,
+        verbs: Vec<String>,
+        irregular: Vec<String>,
+    }
+    let read: English = read(include_str!("lexicon/english.json"));
+    let mut english: HashSet<String> = read.words.into_iter().chain(read.irregular).collect();
+    for verb in read.verbs {
+        let stem = verb.strip_suffix('e').unwrap_or(&verb);
+        let doubled = verb.chars().last().map_or_else(String::new, |last| format!("{verb}{last}"));
+        let sibilant = ["s", "x", "z", "ch", "sh", "o"].iter().any(|ending| verb.ends_with(ending));
+        english.insert(if sibilant { format!("{verb}es") } else { format!("{verb}s") });
+        if let Some(stem) = verb.strip_suffix('y') {
+            english.extend([format!("{stem}ies"), format!("{stem}ied")]);
+        }
+        english.extend([format!("{stem}ed"), format!("{stem}ing"), format!("{doubled}ed"), format!("{doubled}ing")]);
+        english.insert(verb);
+    }
+    english
+});
 
 pub(super) fn systems() -> &'static Systems {
     &SYSTEMS
@@ -164,8 +220,8 @@ pub(super) fn zones() -> &'static BTreeMap<String, String> {
     &ZONES
 }
 
-/// Canonical type to the words for it.
-pub(super) fn types() -> &'static BTreeMap<String, Vec<String>> {
+/// Words for a type, and the type as plans write it.
+pub(super) fn types() -> &'static [(Vec<String>, String)] {
     &TYPES
 }
 
@@ -222,15 +278,23 @@ pub(super) fn correct(sentence: &mut Sentence, free: impl Fn(usize) -> bool) {
             continue;
         }
         let written = lower(&token.text);
+        let folded = Folded::new(&written);
         let mut best: Option<(usize, &str)> = None;
         let mut tied = false;
-        for word in &WORDS.correctable {
-            let swapped =
-                written.len() >= 4 && strsim::osa_distance(&written, word) == 1 && written.len() == word.len();
+        for (word, meant) in &WORDS.correctable {
+            if !folded.may_be(meant) {
+                continue;
+            }
+            // Two neighbours in each other's place are believed in a word of four letters already.
+            let swapped = written.len() == word.len()
+                && strsim::osa_distance(&written, word) == 1
+                && (written.len() >= 5 || folded.letters == meant.letters);
             let distance = if swapped {
                 Some(1)
+            } else if word.len() < 5 {
+                None
             } else {
-                slips(&fold(&written), &fold(word)).filter(|distance| *distance <= 1 || written.len() >= 9)
+                slips(&folded.text, &meant.text).filter(|distance| *distance <= 1 || written.len() >= 9)
             };
             match (distance, best) {
                 (Some(found), Some((least, _))) if found > least => {}
@@ -264,7 +328,8 @@ mod tests {
             "{:?}",
             zones().values().find(|zone| zone.parse::<chrono_tz::Tz>().is_err())
         );
-        assert!(types().contains_key("text"));
+        assert!(types().iter().any(|(_, canonical)| canonical == "text"));
+        assert!(is_english("heard") && is_english("usually") && !is_english("invoices"));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::secrets;
 
 const OPEN: &str = "<untrusted from=\"";
-const CLOSE: &str = "</untrusted>";
+/// What ends a wrapped text.
+pub const CLOSE: &str = "</untrusted>";
 
 /// Wraps JSON text (or plain text) so that a mind can tell where data begins and ends. What inside looks like the
 /// wrapper is written with JSON escapes: the JSON means the same, and the wrapper stays the only one.
@@ -22,6 +23,17 @@ pub fn unwrap(text: &str) -> &str {
         .and_then(|rest| rest.split_once("\">"))
         .and_then(|(_, rest)| rest.strip_suffix(CLOSE))
         .unwrap_or(text)
+}
+
+/// The texts inside the wrappers of a longer text.
+pub fn inside(text: &str) -> Vec<&str> {
+    let parts = text.split(OPEN).skip(1);
+    parts.filter_map(|part| part.split_once("\">")?.1.split(CLOSE).next()).collect()
+}
+
+/// Whether a wrapper is open at the end of a text.
+pub fn is_open(text: &str) -> bool {
+    text.rfind(OPEN).is_some_and(|open| text.rfind(CLOSE).is_none_or(|close| close < open))
 }
 
 fn escape(text: &str) -> Cow<'_, str> {

@@ -15,6 +15,71 @@ pub(super) struct Assembler {
     calls: Vec<Call>,
     finish: Option<Finish>,
     usage: Option<Usage>,
+    aloud: Aloud,
+    broke: bool,
+}
+
+/// Some endpoints write what a model thinks before its words, between tags. It is nobody's to read.
+#[derive(Debug)]
+enum Aloud {
+    /// What has arrived may yet become an opening tag; whether something was thought before it.
+    Unsure(String, bool),
+    /// Inside; the end of what was thought, in which the closing tag may begin.
+    Thinking(String),
+    Speaking,
+}
+
+impl Default for Aloud {
+    fn default() -> Self {
+        Self::Unsure(String::new(), false)
+    }
+}
+
+const THOUGHT: &str = "<think>";
+const THOUGHT_ENDS: &str = "</think>";
+
+impl Aloud {
+    /// What of the next piece is said.
+    fn hear(&mut self, piece: &str) -> Option<String> {
+        match self {
+            Self::Speaking => Some(piece.to_owned()),
+            Self::Unsure(before, thought_before) => {
+                before.push_str(piece);
+                let text = before.trim_start();
+                if text.len() < THOUGHT.len() && THOUGHT.starts_with(text) {
+                    return None;
+                }
+                if let Some(thought) = text.strip_prefix(THOUGHT) {
+                    let thought = thought.to_owned();
+                    *self = Self::Thinking(String::new());
+                    return self.hear(&thought);
+                }
+                // White space between thought and words is neither.
+                let said = if *thought_before { text.to_owned() } else { std::mem::take(before) };
+                *self = Self::Speaking;
+                Some(said)
+            }
+            Self::Thinking(tail) => {
+                tail.push_str(piece);
+                if let Some((_, said)) = tail.split_once(THOUGHT_ENDS) {
+                    let said = said.to_owned();
+                    *self = Self::Unsure(String::new(), true);
+                    return self.hear(&said);
+                }
+                let keep = tail.chars().count().saturating_sub(THOUGHT_ENDS.len());
+                *tail = tail.chars().skip(keep).collect();
+                None
+            }
+        }
+    }
+
+    /// What was held back when the reply ended.
+    fn rest(self) -> Option<String> {
+        match self {
+            Self::Unsure(text, _) if !text.trim().is_empty() => Some(text),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +102,9 @@ impl Assembler {
         match choice.get("finish_reason").and_then(Value::as_str) {
             Some("length") => self.finish = Some(Finish::Length),
             Some("tool_calls" | "function_call") => self.finish = Some(Finish::ToolCalls),
+            Some("content_filter") => self.finish = Some(Finish::Withheld),
+            // Said of a reply that its own server gave up.
+            Some("error" | "abort" | "cancelled") => self.broke = true,
             Some(_) => self.finish = Some(Finish::Stop),
             None => {}
         }
@@ -45,7 +113,17 @@ impl Assembler {
         for shard in delta.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
             self.join(shard);
         }
-        delta.get("content").and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+        let said = match delta.get("content")? {
+            Value::String(text) => text.clone(),
+            // Content in parts, of which some are thought.
+            Value::Array(parts) => parts
+                .iter()
+                .filter(|part| part.get("type").is_none_or(|kind| kind == "text"))
+                .filter_map(|part| part.get("text").and_then(Value::as_str))
+                .collect(),
+            _ => return None,
+        };
+        self.aloud.hear(&said).filter(|text| !text.is_empty())
     }
 
     /// Joins a shard to its call: by index, and where endpoints give none, or the same one to every call, by identity.
@@ -88,13 +166,14 @@ impl Assembler {
 
     /// The stream has ended. Without a finish reason it broke off.
     pub(super) fn finish(self) -> Vec<Result<Delta, ModelError>> {
-        let Some(finish) = self.finish else {
+        let Some(finish) = self.finish.filter(|_| !self.broke) else {
             return vec![Err(ModelError::Unreachable(anyhow::anyhow!("the reply broke off")))];
         };
-        let calls: Vec<ToolCall> =
-            self.calls.into_iter().filter(|call| !call.name.is_empty()).map(Call::whole).collect();
+        let calls = self.calls.into_iter().filter(|call| !call.name.is_empty() && finish != Finish::Withheld);
+        let calls: Vec<ToolCall> = calls.map(Call::whole).collect();
         let finish = if calls.is_empty() || finish == Finish::Length { finish } else { Finish::ToolCalls };
-        let mut out: Vec<_> = calls.into_iter().map(Delta::Call).map(Ok).collect();
+        let rest = self.aloud.rest().map(Delta::Text).map(Ok);
+        let mut out: Vec<_> = rest.into_iter().chain(calls.into_iter().map(Delta::Call).map(Ok)).collect();
         out.push(Ok(Delta::Done { finish, usage: self.usage }));
         out
     }
@@ -102,13 +181,33 @@ impl Assembler {
 
 impl Call {
     fn whole(self) -> ToolCall {
-        let arguments = if self.arguments.trim().is_empty() {
-            Value::Object(Map::new())
-        } else {
-            serde_json::from_str(&self.arguments).unwrap_or(Value::String(self.arguments))
-        };
-        ToolCall { id: self.id, name: self.name, arguments }
+        ToolCall { id: self.id, name: self.name, arguments: arguments(&self.arguments) }
     }
+}
+
+/// Arguments as they were written: an object, also in a fence or as JSON text inside JSON text; otherwise the text itself.
+pub(super) fn arguments(text: &str) -> Value {
+    if text.trim().is_empty() {
+        return Value::Object(Map::new());
+    }
+    match serde_json::from_str(unfenced(text)) {
+        Ok(Value::Null) => Value::Object(Map::new()),
+        Ok(Value::String(inner)) => serde_json::from_str(unfenced(&inner))
+            .ok()
+            .filter(Value::is_object)
+            .unwrap_or_else(|| Value::String(text.to_owned())),
+        Ok(value) => value,
+        Err(_) => Value::String(text.to_owned()),
+    }
+}
+
+/// The text inside a code fence; a text without one as it is.
+pub(super) fn unfenced(text: &str) -> &str {
+    let inside = || {
+        let (_, rest) = text.trim().strip_prefix("```")?.split_once('\n')?;
+        rest.trim_end().strip_suffix("```")
+    };
+    inside().unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -159,13 +258,55 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_are_no_json_stay_text() {
-        let fenced = "```json\n{\"a\": 1}\n```";
-        let found = calls(&[chunk(
-            &json!([{"index": 0, "id": "a", "function": {"name": "x", "arguments": fenced}}]),
-            Some("stop"),
-        )]);
-        assert_eq!(found[0].arguments, json!(fenced));
+    fn arguments_in_a_fence_or_in_a_text_are_read_and_broken_ones_stay_text() {
+        let written = |text: &str| {
+            let shard = json!([{"index": 0, "id": "a", "function": {"name": "x", "arguments": text}}]);
+            calls(&[chunk(&shard, Some("stop"))]).remove(0).arguments
+        };
+        for fitting in ["{\"a\": 1}", "```json\n{\"a\": 1}\n```", " ```\n{\"a\": 1}```\n", "\"{\\\"a\\\": 1}\""] {
+            assert_eq!(written(fitting), json!({"a": 1}), "{fitting}");
+        }
+        for nothing in ["", " ", "null", "```json\n{}\n```"] {
+            assert_eq!(written(nothing), json!({}), "{nothing}");
+        }
+        for broken in ["{\"a\": }", "{\"a\": 1", "{'a': 1}", "a=1", "\"a\"", "```json {\"a\": 1} ```"] {
+            assert_eq!(written(broken), json!(broken));
+        }
+    }
+
+    #[test]
+    fn thoughts_are_not_said_however_they_are_cut() {
+        let whole = " <think>the key is <b>\n\n</think>\n\nHello <think> you";
+        for size in 1..whole.len() {
+            let letters: Vec<char> = whole.chars().collect();
+            let mut assembler = Assembler::default();
+            let mut said = String::new();
+            for piece in letters.chunks(size) {
+                let piece: String = piece.iter().collect();
+                let chunk = json!({"choices": [{"delta": {"content": piece}}]});
+                said.extend(assembler.take(&chunk));
+            }
+            assert_eq!(said, "Hello <think> you", "{size}");
+        }
+        let mut assembler = Assembler::default();
+        assert_eq!(assembler.take(&json!({"choices": [{"delta": {"content": "<thi"}, "finish_reason": "stop"}]})), None);
+        assert_eq!(assembler.finish().remove(0).unwrap(), Delta::Text("<thi".to_owned()));
+        let mut assembler = Assembler::default();
+        let parts = json!([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Yes."}]);
+        let said = assembler.take(&json!({"choices": [{"delta": {"content": parts, "reasoning_content": "hm"}}]}));
+        assert_eq!(said.as_deref(), Some("Yes."));
+    }
+
+    #[test]
+    fn what_was_withheld_or_given_up_is_no_answer() {
+        let calls = json!([{"index": 0, "id": "a", "function": {"name": "x", "arguments": "{}"}}]);
+        let mut assembler = Assembler::default();
+        assembler.take(&chunk(&calls, Some("content_filter")));
+        let out: Vec<Delta> = assembler.finish().into_iter().map(Result::unwrap).collect();
+        assert_eq!(out, [Delta::Done { finish: Finish::Withheld, usage: None }]);
+        let mut assembler = Assembler::default();
+        assembler.take(&chunk(&calls, Some("error")));
+        assert!(matches!(assembler.finish().as_slice(), [Err(ModelError::Unreachable(_))]));
     }
 
     #[test]

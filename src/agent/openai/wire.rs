@@ -92,6 +92,22 @@ fn tool(spec: &ToolSpec) -> Value {
     })
 }
 
+/// Whether a chunk holds more than the role of who speaks: text, thought, a call, or the end.
+pub(super) fn says_something(chunk: &Value) -> bool {
+    let Some(choice) = chunk.pointer("/choices/0") else { return false };
+    let delta = choice.get("delta").or_else(|| choice.get("message"));
+    let filled = |value: &Value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
+    };
+    choice.get("finish_reason").is_some_and(|reason| !reason.is_null())
+        || delta
+            .and_then(Value::as_object)
+            .is_some_and(|delta| delta.iter().any(|(name, value)| name != "role" && filled(value)))
+}
+
 /// An error that arrives as a chunk, behind a status of success.
 pub(super) fn fault_in(chunk: &Value) -> Option<ModelError> {
     let error = chunk.get("error").filter(|error| !error.is_null())?;
@@ -130,7 +146,7 @@ pub(super) fn fault_of(status: Option<u16>, text: &str) -> ModelError {
         Some(429) => ModelError::Throttled { retry_after: None },
         Some(401 | 403) => ModelError::Unauthorized,
         Some(408 | 409 | 425 | 500..) => ModelError::Unreachable(cause()),
-        Some(status @ 400..=499) => {
+        Some(status @ 300..=499) => {
             tracing::warn!(http.status = status, "the model's endpoint refused a request");
             ModelError::Refused { status }
         }

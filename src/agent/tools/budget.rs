@@ -103,6 +103,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        // Each of them is large.
+        #![proptest_config(proptest::test_runner::Config::with_cases(24))]
         #[test]
         fn every_answer_ends_within_the_budget(texts in proptest::collection::vec("[a-zé\"\\\\]{0,4000}", 0..30), nested in 0..3) {
             let mut answer = json!({"lines": texts, "one": texts.first(), "deep": {"x": texts}});

@@ -26,6 +26,9 @@ mod revise_plan;
 mod search_catalog;
 mod state_problem;
 
+use serde_json::Value;
+
+use super::guard::untrusted;
 use super::registry::{Loader, Registry, SpecError};
 use super::tool::ToolError;
 use crate::events::{ActionState, Event};
@@ -34,6 +37,14 @@ use crate::plan::Problem;
 use crate::workspace::{WorkspaceError, WorkspaceErrorKind};
 
 pub use offer_action::{OfferedAction, Verb};
+pub(super) use revise_plan::merge;
+
+/// A tool's answer as a mind reads it: without secrets, within the budget, and wrapped where it holds text of systems.
+pub(super) fn answer(tool: &str, mut content: Value, untrusted: bool) -> String {
+    untrusted::cleanse(&mut content);
+    let text = budget::fit(content, "Ask for less: name what you look for.").to_string();
+    if untrusted { untrusted::wrap(tool, &text) } else { text }
+}
 
 pub(super) fn all() -> Result<Registry, SpecError> {
     let loader = Loader::default()

@@ -7,6 +7,7 @@ use super::budget;
 use crate::agent::tool::{ToolContext, ToolError, ToolOutput};
 use crate::events::{Event, PlanView, ProblemView};
 use crate::ids::PipelineId;
+use crate::plan::spec::PlanSpec;
 use crate::plan::{self, Draft, ProposeError};
 use crate::store;
 
@@ -23,6 +24,10 @@ const OBSTACLES: &[&str] = &[
 
 /// Puts a draft before the person.
 pub(super) async fn put(cx: &ToolContext, draft: Draft, pipeline: Option<PipelineId>) -> Result<ToolOutput, ToolError> {
+    let draft = match &cx.heard {
+        Some(heard) => draft.against(PlanSpec::clone(heard)),
+        None => draft,
+    };
     match plan::propose(&cx.workspace, draft, Some(cx.conversation), pipeline).await {
         Ok(proposed) => {
             withdraw_actions(cx).await?;

@@ -38,7 +38,7 @@ impl Handler for RevisePlan {
 }
 
 /// RFC 7396: null takes a member away, objects merge, everything else replaces.
-fn merge(target: &mut Value, patch: Value) {
+pub(in crate::agent) fn merge(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         *target = patch;
         return;

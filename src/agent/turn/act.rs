@@ -7,16 +7,19 @@ use tokio::time::{Instant, timeout};
 
 use super::ledger::Traced;
 use super::{Stop, Turn, TurnError};
-use crate::agent::guard::untrusted::{self, Named};
+use crate::agent::guard::untrusted::Named;
 use crate::agent::model::{Message, ToolCall};
 use crate::agent::prompt;
 use crate::agent::registry::Refusal;
 use crate::agent::tool::{Tool, ToolContext, ToolError, ToolOutput};
-use crate::agent::tools::budget;
+use crate::agent::tools::answer;
 use crate::events::{Event, Outcome};
 
 /// Longest sentence that goes back to a mind, in letters.
 const LONGEST: usize = 2000;
+
+/// Calls that put a plan before the person.
+const PLANNING: &[&str] = &["propose_plan", "revise_plan"];
 
 /// What became of a call.
 enum Became {
@@ -33,10 +36,11 @@ impl Turn<'_> {
         let mut stop = None;
         let mut malformed = false;
         for call in calls {
-            let context = ToolContext {
+            let mut context = ToolContext {
                 workspace: self.agent.workspace.clone(),
                 conversation: self.conversation,
                 cancel: self.cancel.child_token(),
+                heard: None,
             };
             let admitted = match self.admit(&call, stop.as_ref()).await? {
                 Ok(tool) => Ok(tool),
@@ -54,6 +58,9 @@ impl Turn<'_> {
             self.emit(Event::ToolStarted { call: id.clone(), tool: name.clone(), title }).await?;
             let begun = Instant::now();
             let untrusted = admitted.as_ref().is_ok_and(|tool| tool.untrusted());
+            if admitted.as_ref().is_ok_and(|tool| PLANNING.contains(&tool.spec().name.as_str())) {
+                context.heard = self.read_again().await.map(Arc::new);
+            }
             let became = match admitted {
                 Ok(tool) => self.carry_out(tool.as_ref(), &context, &call.arguments).await,
                 Err(text) => Became::Refused(text),
@@ -72,7 +79,8 @@ impl Turn<'_> {
         self.ledger.malformed = if malformed { self.ledger.malformed + 1 } else { 0 };
         // One round to mend it; a mind that still writes no JSON will not.
         if self.ledger.malformed > 1 && stop.is_none() {
-            stop = Some(Stop::Failed(prompt::UNREADABLE_CALLS.trim().to_owned()));
+            self.ledger.malformed = 0;
+            stop = self.fall_back(prompt::UNREADABLE_CALLS).await?;
         }
         Ok(stop)
     }
@@ -166,10 +174,7 @@ impl Turn<'_> {
                     *stop = Some(Stop::Done);
                 }
                 self.ledger.rejected(output.rejected);
-                let mut answer = output.content;
-                untrusted::cleanse(&mut answer);
-                let text = budget::fit(answer, "Ask for less: name what you look for.").to_string();
-                (if untrusted { untrusted::wrap(&call.name, &text) } else { text }, false)
+                (answer(&call.name, output.content, untrusted), false)
             }
             Became::Refused(text) | Became::Failed(text) => (short(&text, LONGEST), true),
             Became::Broke(text) => {

@@ -53,6 +53,7 @@ impl Agent {
             })
             .collect();
         let heard = Said { text, attachments };
+        self.tell_of_ended_runs(conversation).await?;
 
         let now = self.workspace.clock.now();
         let message = Message::User { text: heard.text.clone(), attachments: heard.attachments.clone() };

@@ -67,6 +67,8 @@ pub(super) struct Ledger {
     offered: Vec<Offer>,
     /// Problems of the last refused plan that the person has not been told.
     rejected: Vec<ProblemView>,
+    /// A tool has shown the person something, such as a diagnosis.
+    told: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,11 +117,11 @@ impl Ledger {
             made: HashMap::new(),
             offered: Vec::new(),
             rejected: Vec::new(),
+            told: false,
         })
     }
 
-    pub(super) fn used(&mut self, usage: Option<Usage>) {
-        let usage = usage.unwrap_or_default();
+    pub(super) fn used(&mut self, usage: Usage) {
         self.usage.prompt_tokens += usage.prompt_tokens;
         self.usage.completion_tokens += usage.completion_tokens;
     }
@@ -158,6 +160,7 @@ impl Ledger {
 
     /// Takes note of what a person is shown.
     pub(super) fn shown(&mut self, event: &Event) {
+        self.told = true;
         match event {
             Event::PlanProposed { plan, digest, .. } => {
                 self.rejected.clear();
@@ -175,6 +178,11 @@ impl Ledger {
             Event::PlanRejected { .. } | Event::OutOfScope { .. } => self.rejected.clear(),
             _ => {}
         }
+    }
+
+    /// Whether the person was shown anything by a tool in this turn, or will be told what stood in the way of a plan.
+    pub(super) fn told(&self) -> bool {
+        self.told || !self.rejected.is_empty()
     }
 
     pub(super) fn rejected(&mut self, problems: Vec<ProblemView>) {
@@ -227,7 +235,7 @@ impl Ledger {
 }
 
 /// The same call, however its members are ordered.
-fn key(tool: &str, arguments: &Value) -> String {
+pub(super) fn key(tool: &str, arguments: &Value) -> String {
     fn sorted(value: &Value) -> Value {
         match value {
             Value::Object(members) => {

@@ -8,15 +8,22 @@ use futures::StreamExt as _;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Stop, Turn, TurnError};
-use crate::agent::model::{ChatRequest, Delta, Finish, Message, ModelError, ToolCall};
+use crate::agent::model::{ChatRequest, Delta, Finish, Message, ModelError, ToolCall, Usage};
+use crate::agent::tool::ToolSpec;
 use crate::agent::{prompt, transcript};
 use crate::events::Event;
+use crate::plan;
 
 /// Text is sent on at the latest after this long or this much, so that a fast mind does not write an event per syllable.
 const FLUSH_AFTER: Duration = Duration::from_millis(80);
 const FLUSH_BYTES: usize = 160;
 /// Longest text of one reply, in bytes.
 const LONGEST: usize = 256 * 1024;
+
+/// How often a talk is shortened for a model that finds it too long.
+const SHORTENED: u32 = 3;
+/// Bytes of one token, about, where an endpoint does not count.
+const TOKEN: usize = 4;
 
 /// What has arrived of a reply.
 #[derive(Default)]
@@ -28,6 +35,27 @@ struct Arrived {
     sent: usize,
 }
 
+impl Arrived {
+    /// Whether the reply came to its end and holds nothing.
+    fn is_empty(&self) -> bool {
+        self.text.trim().is_empty() && self.calls.is_empty() && self.finish == Some(Finish::Stop)
+    }
+}
+
+/// What a request and its reply took, by their length.
+fn estimate(asked: usize, arrived: &Arrived) -> Usage {
+    let tokens = |bytes: usize| u64::try_from(bytes.div_ceil(TOKEN)).unwrap_or(u64::MAX);
+    let calls = arrived.calls.iter().map(|call| call.name.len() + call.arguments.to_string().len());
+    let said = arrived.text.len() + calls.sum::<usize>();
+    Usage { prompt_tokens: tokens(asked), completion_tokens: tokens(said) }
+}
+
+/// Bytes that a request takes.
+fn request_weight(system: &str, messages: &[Message], specs: &[ToolSpec]) -> usize {
+    let tools = specs.iter().map(|spec| spec.description.len() + spec.parameters.to_string().len());
+    system.len() + transcript::weight(messages) + tools.sum::<usize>()
+}
+
 enum Broken {
     Cancelled,
     OutOfTime,
@@ -37,7 +65,8 @@ enum Broken {
 impl Turn<'_> {
     /// Asks the mind for one reply and remembers it. Gives its calls, or why the turn stops here.
     pub(super) async fn think(&mut self) -> Result<Result<Vec<ToolCall>, Stop>, TurnError> {
-        let mut shortened = false;
+        let mut shortened = 0;
+        self.nudged = false;
         loop {
             self.ledger.rounds += 1;
             let number = transcript::next_number(&self.agent.workspace.store, self.conversation).await?;
@@ -50,13 +79,24 @@ impl Turn<'_> {
             let spoke = !arrived.text.is_empty();
             match ended {
                 Ok(()) => {
-                    let cut = arrived.finish == Some(Finish::Length);
+                    if arrived.is_empty() && !self.ledger.told() {
+                        // Asked once more, with a word about it; a mind that is silent again has nothing to say.
+                        if std::mem::replace(&mut self.nudged, true)
+                            && let Some(stop) = self.fall_back(prompt::NOTHING_SAID).await?
+                        {
+                            return Ok(Err(stop));
+                        }
+                        continue;
+                    }
+                    let finish = arrived.finish;
                     let calls = self.name_calls(arrived.calls);
                     self.remember(Message::Assistant { text: arrived.text, calls: calls.clone() }).await?;
-                    if cut && calls.is_empty() {
-                        return Ok(Err(Stop::Failed(prompt::REPLY_CUT.trim().to_owned())));
-                    }
-                    return Ok(Ok(calls));
+                    let failed = |sentence: &str| Ok(Err(Stop::Failed(sentence.to_owned())));
+                    return match finish {
+                        Some(Finish::Length) if calls.is_empty() => failed(prompt::REPLY_CUT),
+                        Some(Finish::Withheld) => failed(prompt::REPLY_WITHHELD),
+                        _ => Ok(Ok(calls)),
+                    };
                 }
                 Err(broken) => {
                     // What the person has seen stays in the talk; calls that came with it are not carried out.
@@ -66,12 +106,13 @@ impl Turn<'_> {
                     match broken {
                         Broken::Cancelled => return Ok(Err(Stop::Cancelled)),
                         Broken::OutOfTime => return Ok(Err(Stop::Limit(prompt::LIMIT_TIME))),
-                        Broken::Model(ModelError::TooLong) if !shortened => {
-                            shortened = true;
-                            self.window /= 3;
+                        Broken::Model(ModelError::TooLong) if shortened < SHORTENED => {
+                            shortened += 1;
+                            self.window = self.window.min(transcript::weight(&self.messages)) / 2;
                         }
                         Broken::Model(error) => {
-                            if let Some(stop) = self.fall_back(&error).await? {
+                            tracing::warn!(model.name = self.mind.name(), error = ?error, "the model gave no reply");
+                            if let Some(stop) = self.fall_back(&prompt::model_failed(&error)).await? {
                                 return Ok(Err(stop));
                             }
                         }
@@ -82,9 +123,11 @@ impl Turn<'_> {
     }
 
     async fn listen(&mut self, number: u32, arrived: &mut Arrived) -> Result<Result<(), Broken>, TurnError> {
+        let messages = self.shown().await;
+        let asked = request_weight(&self.system, &messages, &self.specs);
         let request = ChatRequest {
             system: self.system.clone(),
-            messages: transcript::window(&self.messages, self.window),
+            messages,
             tools: Arc::clone(&self.specs),
             now: self.agent.workspace.clock.now(),
             cancel: self.cancel.clone(),
@@ -133,7 +176,8 @@ impl Turn<'_> {
                 Ok(Some(Ok(Delta::Call(call)))) => arrived.calls.push(call),
                 Ok(Some(Ok(Delta::Done { finish, usage }))) => {
                     arrived.finish = Some(finish);
-                    self.ledger.used(usage);
+                    // Limits hold for endpoints that do not count as well.
+                    self.ledger.used(usage.unwrap_or_else(|| estimate(asked, arrived)));
                     return Ok(Ok(()));
                 }
             }
@@ -149,16 +193,36 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Hands the turn to the fallback mind and says so; `Some` when there is none left.
-    async fn fall_back(&mut self, error: &ModelError) -> Result<Option<Stop>, TurnError> {
-        tracing::warn!(model.name = self.mind.name(), error = ?error, "the model gave no reply");
-        let sentence = prompt::model_failed(error);
+    /// What the mind is shown of the talk. The embedded planner has no limit and reads it whole.
+    async fn shown(&self) -> Vec<Message> {
+        let mut messages = if self.planner() || transcript::fits(&self.messages, self.window) {
+            self.messages.clone()
+        } else {
+            // A plan that cannot be read back is not on offer, and then there is nothing to say about it.
+            let offered = plan::on_offer(&self.agent.workspace, self.conversation).await.ok().flatten();
+            let offered = offered.map(|offered| serde_json::json!(offered.spec).to_string());
+            transcript::fitted(&self.messages, self.window, offered.as_deref())
+        };
+        if self.nudged {
+            messages.push(Message::Notice { text: prompt::EMPTY_REPLY.trim().to_owned() });
+        }
+        messages
+    }
+
+    /// Whether the embedded planner takes this turn.
+    pub(super) fn planner(&self) -> bool {
+        self.mind.name() == "builtin"
+    }
+
+    /// Hands the turn to the fallback mind and says so, after what is wrong with this one; `Some` when there is none left.
+    pub(super) async fn fall_back(&mut self, sentence: &str) -> Result<Option<Stop>, TurnError> {
         let agent = self.agent;
         let Some(fallback) = agent.fallback.as_ref().filter(|_| !self.fell_back) else {
-            return Ok(Some(Stop::Failed(sentence)));
+            return Ok(Some(Stop::Failed(sentence.to_owned())));
         };
         self.mind = fallback;
         self.fell_back = true;
+        self.nudged = false;
         let text = format!("{sentence} {}", prompt::FALLBACK.trim());
         let number = self.remember(Message::Assistant { text: text.clone(), calls: Vec::new() }).await?;
         self.emit(Event::TextDelta { message: number, text }).await?;

@@ -88,6 +88,7 @@ pub(super) async fn hear(source: &Arc<dyn Source>, request: ReadRequest) -> Resu
             Item::Rejected(row) => {
                 return Err(Violation::new(format!("a good row was rejected at {}: {}", row.position, row.reason)));
             }
+            Item::Raw(_) => return Err(Violation::new("a plain read delivered raw rows".to_owned())),
             Item::Checkpoint(cursor) => heard.checkpoints.push((heard.rows.len(), cursor)),
             Item::End(end) => {
                 ended = true;

@@ -62,6 +62,7 @@ impl Hand<'_> {
             mode,
             state_key: state_key.to_owned(),
             run: run.to_owned(),
+            parallelism: 2,
         };
         Ok(self.destination.open(request).await?)
     }

@@ -155,6 +155,19 @@ impl Destination for PostgresDestination {
         Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or_default())
     }
 
+    async fn counts(&self, target: &TargetName, run: &str) -> Result<(u64, u64), ConnectorError> {
+        let session = self.probe().await?;
+        let relation = self.relation(&session, target).await?;
+        session.limit_statements(COUNT_SECONDS).await?;
+        let table = qualified(self.namespace(target), &target.name);
+        let row = session
+            .query_one(&format!("select count(*) filter (where {}), count(*) from {table}", written_by(Some(run))), &[])
+            .await
+            .map_err(|error| failure(format!("Counting `{}` failed", relation.summary.stream), error))?;
+        let rows = |place| u64::try_from(row.get::<_, i64>(place)).unwrap_or_default();
+        Ok((rows(0), rows(1)))
+    }
+
     async fn read_back(
         &self,
         target: &TargetName,

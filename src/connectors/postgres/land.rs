@@ -120,7 +120,7 @@ fn lossless(target_type: &str, note: &str) -> Landing {
 }
 
 /// Whether a spelling is of a type that every server has, with or without modifier and array brackets.
-fn is_built_in(spelled: &str) -> bool {
+pub(super) fn is_built_in(spelled: &str) -> bool {
     let element = spelled.trim_end_matches("[]");
     let name = match (element.find('('), element.find(')')) {
         (Some(open), Some(close)) if open < close => {

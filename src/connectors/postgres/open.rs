@@ -29,6 +29,9 @@ pub(super) struct Layout {
     /// Whether rows go through [`STAGE`].
     pub(super) staged: bool,
     pub(super) merge: Option<Statements>,
+    /// A staging table that was made just now, and has nothing but columns: several connections can write to it without
+    /// waiting for each other, and it can be made anew.
+    pub(super) bare: bool,
 }
 
 /// Longest wait for another writer of the same state key to end.
@@ -156,7 +159,7 @@ async fn in_place(
     }
     let lanes = table::lanes(&shown, &request.columns, &types, &standing)?;
     let staged = merge.is_some() || lanes.iter().any(|lane| !lane.direct);
-    let layout = Layout { namespace: namespace.to_owned(), shown, table, staging: None, lanes, staged, merge };
+    let layout = Layout { namespace: namespace.to_owned(), shown, table, staging: None, lanes, staged, merge, bare: false };
     Ok((layout, committed))
 }
 
@@ -207,9 +210,10 @@ async fn for_replace(
         state::forget(session, namespace, &request.state_key).await?;
     }
     let goes_on = committed.as_ref().is_some_and(|state| !state.last && state.run == request.run);
+    let mut bare = false;
     if !goes_on {
         session.batch_execute(&format!("drop table if exists {staged_table}")).await.map_err(failed)?;
-        make_staging(session, request, target.as_ref(), (namespace, &staging)).await?;
+        bare = make_staging(session, request, target.as_ref(), (namespace, &staging)).await?;
     }
     let relation = vanished_unless(catalog::find(session, namespace, &staging).await?, &shown)?;
     let standing = catalog::all_columns(session, &relation).await?;
@@ -223,22 +227,23 @@ async fn for_replace(
         lanes,
         staged,
         merge: None,
+        bare,
     };
     Ok((layout, committed))
 }
 
-/// Makes the staging table: like the target with its keys and defaults where the columns are the same; with the target's types
+/// Makes the staging table, and says whether it is bare: like the target with its keys and defaults where the columns are the same; with the target's types
 /// where it must stay; otherwise as the plan says.
 async fn make_staging(
     session: &Session,
     request: &WriteRequest,
     target: Option<&catalog::Relation>,
     (namespace, staging): (&str, &str),
-) -> Result<(), ConnectorError> {
+) -> Result<bool, ConnectorError> {
     let staged = qualified(namespace, staging);
     let failed = |error| failure(format!("Preparing `{namespace}.{}` failed", request.target.name), error);
     session.batch_execute(&table::create(&staged, &request.columns)).await.map_err(failed)?;
-    let Some(target) = target else { return Ok(()) };
+    let Some(target) = target else { return Ok(true) };
     if !matches!(target.kind, 'r' | 'p' | 'f') {
         let message = format!("`{}` is a view, and rows cannot be loaded into it.", target.summary.stream);
         return Err(ConnectorError::new(ErrorKind::BadData, message).advise("Choose another target."));
@@ -252,6 +257,9 @@ async fn make_staging(
     };
     let held = swap::is_held(session, target).await?;
     let (old, new) = (by_name(&standing), by_name(&wanted));
+    if old == new && target.kind == 'r' && is_bare(session, target).await.map_err(failed)? {
+        return Ok(true);
+    }
     let statement = if old == new && target.kind == 'r' {
         let table = qualified(namespace, &request.target.name);
         format!("create table {staged} (like {table} including all)")
@@ -264,7 +272,19 @@ async fn make_staging(
         }
         table::create(&staged, &columns)
     } else {
-        return Ok(());
+        return Ok(true);
     };
-    session.batch_execute(&format!("drop table {staged}; {statement}")).await.map_err(failed)
+    session.batch_execute(&format!("drop table {staged}; {statement}")).await.map_err(failed)?;
+    Ok(false)
+}
+
+/// Whether a table has nothing but columns that a new one of the same types would not have.
+async fn is_bare(session: &Session, table: &catalog::Relation) -> Result<bool, tokio_postgres::Error> {
+    let query = "select not exists (select from pg_index where indrelid = $1) \
+         and not exists (select from pg_constraint where conrelid = $1) \
+         and not exists (select from pg_statistic_ext where stxrelid = $1) \
+         and not exists (select from pg_attribute a join pg_type t on t.oid = a.atttypid where a.attrelid = $1 \
+           and a.attnum > 0 and not a.attisdropped and (a.attnotnull or a.atthasdef or a.attidentity <> '' \
+             or a.attstorage <> t.typstorage or coalesce(to_jsonb(a) ->> 'attcompression', '') <> ''))";
+    Ok(session.query_one(query, &[&table.oid]).await?.get(0))
 }

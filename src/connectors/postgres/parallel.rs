@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tracing::Instrument as _;
 
-use super::Config;
 use super::catalog::Relation;
 use super::connect::{Purpose, Session};
 use super::failure::failure;
 use super::read::{BEGIN, Outlet, Reading, Stop, copy_out, expect, nothing};
 use super::sql::text_literal;
+use super::{Config, raw};
 use crate::connectors::{ConnectorError, ErrorKind};
 
 /// Blocks that one range has at least: 32 MB of a table.
@@ -122,6 +122,10 @@ async fn worker(
     let mut decoder = reading.decoder();
     while let Some(range) = ranges.get(next.fetch_add(1, Ordering::SeqCst)) {
         let sql = reading.copy(range, "");
+        if reading.raw {
+            raw::copy_out(&session, &reading, &sql, &outlet).await?;
+            continue;
+        }
         copy_out(&session, &reading, &sql, (&mut decoder, &mut nothing), &outlet).await?;
     }
     outlet.flush(&mut decoder).await?;

@@ -14,13 +14,18 @@ use super::codec::decode::{BatchDecoder, Limits, Step};
 use super::connect::{Purpose, Session};
 use super::data_type::Wire;
 use super::failure::{broke_off, failure};
-use super::sql::{condition, qualified};
-use super::{Config, incremental, parallel};
-use crate::connectors::{Batch, Column, ConnectorError, End, ErrorKind, Item, ItemStream, ReadMode, ReadRequest};
+use super::sql::{condition, qualified, quoted_list};
+use super::{Config, incremental, parallel, raw};
+use crate::connectors::{
+    Batch, Column, ConnectorError, End, ErrorKind, Item, ItemStream, RawForm, RawRows, ReadMode, ReadRequest,
+};
 use crate::tasks;
 
 /// One snapshot for everything that a read does.
 pub(super) const BEGIN: &str = "begin isolation level repeatable read read only";
+
+/// Items that wait for whoever listens: one is being filled meanwhile, and a row can be large.
+const AHEAD: usize = 1;
 
 /// Batches of rows that are read back.
 const BACK: Limits = Limits { rows: 10_000, bytes: 16 * 1024 * 1024 };
@@ -39,6 +44,8 @@ pub(super) struct Reading {
     /// The request's filter, or `true`.
     pub(super) condition: String,
     limits: Limits,
+    /// Rows go on as they come.
+    pub(super) raw: bool,
 }
 
 impl Reading {
@@ -77,6 +84,7 @@ impl Reading {
             list: list.join(", "),
             condition,
             limits: Limits { rows: request.batch_rows, bytes: request.batch_bytes },
+            raw: false,
         })
     }
 
@@ -106,6 +114,7 @@ impl Reading {
             list: list.join(", "),
             condition,
             limits: BACK,
+            raw: false,
         })
     }
 
@@ -113,6 +122,12 @@ impl Reading {
     pub(super) fn copy(&self, and: &str, tail: &str) -> String {
         let (list, table, condition) = (&self.list, &self.table, &self.condition);
         format!("copy (select {list} from {table} where {condition} and {and} {tail}) to stdout (format binary)")
+    }
+
+    /// Asks for every column in its own binary form.
+    fn untouched(self) -> Self {
+        let list = quoted_list(self.columns.iter().map(|column| column.name.as_str()));
+        Self { list, raw: true, ..self }
     }
 
     pub(super) fn decoder(&self) -> BatchDecoder {
@@ -141,6 +156,11 @@ impl Outlet {
 
     pub(super) fn rows(&self) -> u64 {
         self.rows.load(Ordering::SeqCst)
+    }
+
+    pub(super) async fn send_raw(&self, rows: RawRows) -> Result<(), Unheard> {
+        self.rows.fetch_add(rows.rows(), Ordering::SeqCst);
+        self.send(Item::Raw(rows)).await
     }
 
     /// Sends what the decoder holds.
@@ -197,7 +217,7 @@ pub(super) async fn copy_out(
     outlet: &Outlet,
 ) -> Result<(), Stop> {
     let failed = |error| failure(reading.doing(), error);
-    let mut copy = pin!(session.watched(session.client().copy_out(sql)).await.map_err(failed)?);
+    let mut copy = pin!(session.copy_out(sql).await.map_err(failed)?);
     decoder.restart();
     let mut pending = BytesMut::new();
     let mut ended = false;
@@ -247,7 +267,7 @@ pub(super) async fn start(config: &Config, request: ReadRequest) -> Result<ItemS
     let relation = catalog::readable(&session, &request.stream).await?;
     let catalog = catalog::columns(&session, &relation).await?;
     let reading = Arc::new(Reading::new(&relation, &catalog, &request, config)?);
-    let (items, incoming) = mpsc::channel(2);
+    let (items, incoming) = mpsc::channel(AHEAD);
     let outlet = Outlet { items, rows: Arc::new(AtomicU64::new(0)) };
     let work = match &request.mode {
         ReadMode::Cdc => {
@@ -271,6 +291,31 @@ pub(super) async fn start(config: &Config, request: ReadRequest) -> Result<ItemS
     Ok(Box::pin(Incoming { items: incoming, work }))
 }
 
+/// Starts a read of rows as they are, if the columns have the form's types.
+pub(super) async fn start_raw(
+    config: &Config,
+    request: &ReadRequest,
+    form: &RawForm,
+) -> Result<Option<ItemStream>, ConnectorError> {
+    if request.mode != ReadMode::Full || form.columns.len() != request.columns.len() {
+        return Ok(None);
+    }
+    let session = Session::open(config, Purpose::Read).await?;
+    session.batch_execute(BEGIN).await.map_err(|error| failure("Beginning to read failed", error))?;
+    let relation = catalog::readable(&session, &request.stream).await?;
+    let catalog = catalog::columns(&session, &relation).await?;
+    let reading = Reading::new(&relation, &catalog, request, config)?;
+    if !raw::fits(&reading.columns, &catalog, form) {
+        return Ok(None);
+    }
+    let reading = Arc::new(reading.untouched());
+    let split = parallel::split(&session, &relation, request.parallelism).await?;
+    let (items, incoming) = mpsc::channel(AHEAD);
+    let outlet = Outlet { items, rows: Arc::new(AtomicU64::new(0)) };
+    let work = tasks::spawn("postgres_read", full(session, config.clone(), reading, split, outlet));
+    Ok(Some(Box::pin(Incoming { items: incoming, work })))
+}
+
 /// A few rows, whichever the server has first.
 pub(super) async fn sample(config: &Config, request: ReadRequest, limit: usize) -> Result<ItemStream, ConnectorError> {
     let session = Session::open(config, Purpose::Read).await?;
@@ -284,7 +329,7 @@ pub(super) async fn sample(config: &Config, request: ReadRequest, limit: usize) 
 /// Starts a read over one connection, in a snapshot of its own.
 pub(super) async fn start_alone(session: Session, reading: Reading, tail: &str) -> Result<ItemStream, ConnectorError> {
     session.batch_execute(BEGIN).await.map_err(|error| failure(reading.doing(), error))?;
-    let (items, incoming) = mpsc::channel(2);
+    let (items, incoming) = mpsc::channel(AHEAD);
     let outlet = Outlet { items, rows: Arc::new(AtomicU64::new(0)) };
     let sql = reading.copy("true", tail);
     let work = tasks::spawn("postgres_read", async move {
@@ -296,6 +341,9 @@ pub(super) async fn start_alone(session: Session, reading: Reading, tail: &str) 
 
 /// One COPY, and what is left of it.
 async fn whole(session: &Session, reading: &Reading, sql: &str, outlet: &Outlet) -> Result<(), Stop> {
+    if reading.raw {
+        return raw::copy_out(session, reading, sql, outlet).await;
+    }
     let mut decoder = reading.decoder();
     copy_out(session, reading, sql, (&mut decoder, &mut nothing), outlet).await?;
     outlet.flush(&mut decoder).await?;

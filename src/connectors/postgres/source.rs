@@ -10,8 +10,8 @@ use super::sql::{condition, qualified};
 use super::{Config, catalog, profile, read};
 use crate::connectors::filter::Filter;
 use crate::connectors::{
-    CdcReadiness, Checked, ConnectorError, CursorProfile, Item, ItemStream, KeyProfile, ReadMode, ReadRequest, Source,
-    SourceAbilities, StreamSchema, StreamSummary, schema,
+    CdcReadiness, Checked, ConnectorError, CursorProfile, Item, ItemStream, KeyProfile, RawForm, ReadMode, ReadRequest,
+    Source, SourceAbilities, StreamSchema, StreamSummary, schema,
 };
 
 #[derive(Debug)]
@@ -77,6 +77,10 @@ impl Source for PostgresSource {
         read::start(&self.config, request).await
     }
 
+    async fn read_raw(&self, request: &ReadRequest, form: &RawForm) -> Result<Option<ItemStream>, ConnectorError> {
+        read::start_raw(&self.config, request, form).await
+    }
+
     async fn count(&self, stream: &str, filter: Option<&Filter>) -> Result<u64, ConnectorError> {
         let session = self.probe().await?;
         let relation = catalog::readable(&session, stream).await?;
@@ -116,7 +120,7 @@ impl Source for PostgresSource {
                 // Wide rows can fill the byte limit before the row limit; what fits is sample enough.
                 Item::Batch(batch) => return Ok(batch.records),
                 Item::End(_) => return Ok(empty()),
-                Item::Expected { .. } | Item::Rejected(_) | Item::Checkpoint(_) => {}
+                Item::Expected { .. } | Item::Raw(_) | Item::Rejected(_) | Item::Checkpoint(_) => {}
             }
         }
         Err(super::failure::broke_off(format!("Sampling `{stream}` failed")))

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::catalog::{self, PgColumn, Relation};
 use super::codec::encode::{Encoding, encodes};
 use super::connect::Session;
-use super::data_type::Wire;
+use super::data_type::{PgType, Wire};
 use super::failure::failure;
 use super::land::{is_type_spelling, land};
 use super::sql::{check_name, quote, quoted_list};
@@ -19,6 +19,8 @@ use crate::connectors::{
 pub(super) struct Lane {
     pub(super) name: String,
     pub(super) encoding: Encoding,
+    /// The type that it has in the table.
+    pub(super) standing: PgType,
     /// Its type in the staging area, when it goes through one.
     pub(super) stage_type: String,
     /// What is selected from the staging area.
@@ -73,7 +75,10 @@ pub(super) async fn resolve_types(
         let oid: u32 = session
             .query_one("select $1::text::regtype::oid", &[&column.target_type])
             .await
-            .map_err(|error| unknown_type(column).because(error))?
+            .map_err(|error| match error.code() {
+                Some(_) => unknown_type(column).because(error),
+                None => failure("Looking up the target's types failed", error),
+            })?
             .get(0);
         known.insert(column.target_type.clone(), oid);
     }
@@ -167,6 +172,7 @@ fn lane(column: &TargetColumn, standing: &PgColumn, asked: Option<u32>) -> Optio
         return Some(Lane {
             name: standing.name.clone(),
             encoding: Encoding { wire, may_round },
+            standing: standing.data_type.clone(),
             stage_type: standing.data_type.bare.clone(),
             expression: name,
             direct: true,
@@ -182,6 +188,7 @@ fn lane(column: &TargetColumn, standing: &PgColumn, asked: Option<u32>) -> Optio
     Some(Lane {
         name: standing.name.clone(),
         encoding: Encoding { wire, may_round: false },
+        standing: standing.data_type.clone(),
         stage_type,
         expression: format!("{name}::{cast}"),
         direct: false,

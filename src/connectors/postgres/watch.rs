@@ -7,8 +7,10 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::SinkExt as _;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, Statement, ToStatement};
+use tokio_postgres::{CopyOutStream, Row, Statement, ToStatement};
 
 use super::connect::{Purpose, Session};
 use crate::connectors::ErrorKind;
@@ -48,6 +50,20 @@ impl Session {
 
     pub(super) async fn prepare(&self, sql: &str) -> Answer<Statement> {
         self.watched(self.client().prepare(sql)).await
+    }
+
+    /// The rows that follow are for the caller to watch.
+    pub(super) async fn copy_out(&self, sql: &str) -> Answer<CopyOutStream> {
+        self.watched(self.client().copy_out(sql)).await
+    }
+
+    /// Sends pieces of a COPY. Answers how many rows the server took.
+    pub(super) async fn copy_in(&self, sql: &str, pieces: impl IntoIterator<Item = Bytes>) -> Answer<u64> {
+        let mut sink = pin!(self.watched(self.client().copy_in::<_, Bytes>(sql)).await?);
+        for piece in pieces {
+            self.watched(sink.feed(piece)).await?;
+        }
+        self.watched(sink.finish()).await
     }
 
     /// Waits for an answer of the server. When the wire turns out to be dead the connection is given up, and the work

@@ -1,24 +1,23 @@
 //! Writing one stream: batches go into the open transaction as they come, and a commit ends it together with the checkpoint.
 
-use std::ops::Range;
-use std::pin::pin;
-
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures::SinkExt as _;
 
-use super::catalog;
 use super::codec::decode::show_cell;
-use super::codec::encode::{Encoded, Encoding, encode};
+use super::codec::encode::Encoding;
 use super::connect::Session;
-use super::failure::{blames_rows, broke_off, failure, row_refusal};
+use super::deferred::{self, Deferral, is_deferred};
+use super::failure::{broke_off, failure};
+use super::hand::{Hands, cut, cut_raw, shares};
+use super::load::{Load, Parcel, Refused, load};
 use super::merge::{self, deleted_columns};
 use super::open::{self, Layout, STAGE};
 use super::sql::quoted_list;
 use super::state::{self, Lock};
-use super::{Config, swap};
+use super::{Config, catalog, raw, swap, tailed};
 use crate::connectors::{
-    Batch, Commit, Committed, ConnectorError, Deletes, ErrorKind, RejectedRow, WriteMode, WriteRequest, Writer,
+    Batch, Commit, Committed, ConnectorError, Deletes, ErrorKind, RawForm, RawRows, RejectedRow, WriteMode,
+    WriteRequest, Writer,
 };
 
 pub(super) struct PostgresWriter {
@@ -29,6 +28,8 @@ pub(super) struct PostgresWriter {
     phase: Phase,
     committed: Option<Committed>,
     batches: u64,
+    hands: Hands,
+    deferral: Deferral,
 }
 
 /// Where the transaction stands.
@@ -40,37 +41,33 @@ enum Phase {
     Lost,
 }
 
-/// What a COPY and its statements came to.
-enum Attempt {
-    Done,
-    /// A row is to blame.
-    Refused(tokio_postgres::Error),
-}
-
-/// One kind of rows of a batch and what is done with them.
-struct Load<'a> {
-    copy: String,
-    then: &'a [String],
-    /// Whether the statements must bring as many rows as were copied.
-    counted: bool,
-}
-
 impl PostgresWriter {
     pub(super) async fn open(config: &Config, request: WriteRequest) -> Result<Self, ConnectorError> {
         let namespace = request.target.namespace.clone().unwrap_or_else(|| config.default_namespace().to_owned());
         let session = open::sign_in(config, &namespace, &request.state_key).await?;
         let (layout, committed) = open::prepare(&session, &namespace, &request).await?;
-        Ok(Self { config: config.clone(), request, layout, session, phase: Phase::Idle, committed, batches: 0 })
+        let deferral = if layout.bare { Deferral::Possible } else { Deferral::Never };
+        Ok(Self {
+            config: config.clone(),
+            request,
+            layout,
+            session,
+            phase: Phase::Idle,
+            committed,
+            batches: 0,
+            hands: Hands::default(),
+            deferral,
+        })
     }
 
     fn doing(&self) -> String {
         format!("Writing to `{}` failed", self.layout.shown)
     }
 
-    /// Forgets the session, for after such a failure nothing can be known about it.
-    fn lose(&mut self, error: tokio_postgres::Error) -> ConnectorError {
+    /// Forgets the sessions, for after such a failure nothing can be known about them.
+    fn lose(&mut self) {
         self.phase = Phase::Lost;
-        failure(self.doing(), error)
+        self.hands.drop_all();
     }
 
     async fn begin(&mut self) -> Result<u64, ConnectorError> {
@@ -78,7 +75,10 @@ impl PostgresWriter {
             Phase::Open(rows) => Ok(rows),
             Phase::Lost => Err(broke_off(self.doing())),
             Phase::Idle => {
-                self.session.batch_execute("begin").await.map_err(|error| self.lose(error))?;
+                if let Err(error) = self.session.batch_execute("begin").await {
+                    self.lose();
+                    return Err(failure(self.doing(), error));
+                }
                 self.phase = Phase::Open(0);
                 Ok(0)
             }
@@ -90,36 +90,65 @@ impl PostgresWriter {
         self.committed.as_ref().filter(|committed| committed.run == self.request.run).map_or(0, |state| state.rows)
     }
 
+    /// Names of the columns that are sent with each row.
+    fn sent(&self) -> Vec<&str> {
+        let deferred = matches!(self.deferral, Deferral::Underway(_));
+        let names = self.layout.lanes.iter().map(|lane| lane.name.as_str());
+        names.filter(|name| !(deferred && is_deferred(name))).collect()
+    }
+
     /// Which column of a batch goes where, in which form.
-    fn picks(&self, names: Option<&[&str]>) -> Vec<(usize, Encoding)> {
+    fn picks(&self, names: &[&str]) -> Vec<(usize, Encoding)> {
         let lanes = self.layout.lanes.iter().enumerate();
         lanes
-            .filter(|(_, lane)| names.is_none_or(|names| names.contains(&lane.name.as_str())))
+            .filter(|(_, lane)| names.contains(&lane.name.as_str()))
             .map(|(index, lane)| (index, lane.encoding))
             .collect()
     }
 
-    fn copy_statement(&self, names: Option<&[&str]>) -> String {
-        let table = if self.layout.staged { STAGE } else { &self.layout.table };
-        let list = match names {
-            Some(names) => quoted_list(names.iter().copied()),
-            None => quoted_list(self.layout.lanes.iter().map(|lane| lane.name.as_str())),
-        };
-        format!("copy {table} ({list}) from stdin (format binary)")
+    /// A COPY of these columns into the stage or, without one or past it, into the table.
+    fn plan(&self, names: &[&str], past_stage: bool) -> Load {
+        let staged = self.layout.staged && !past_stage;
+        let table = if staged { STAGE } else { &self.layout.table };
+        let lanes = self.layout.lanes.iter().filter(|lane| names.contains(&lane.name.as_str()));
+        let columns = lanes.map(|lane| (lane.name.clone(), lane.standing.spelled.clone())).collect();
+        let list = quoted_list(names.iter().copied());
+        Load {
+            copy: format!("copy {table} ({list}) from stdin (format binary)"),
+            then: Vec::new(),
+            counted: true,
+            staged,
+            shown: self.layout.shown.clone(),
+            columns,
+        }
     }
 
     async fn write_plain(&mut self, batch: &Batch) -> Result<Vec<RejectedRow>, ConnectorError> {
-        let encoded = encode(&batch.records, &self.picks(None), 0..batch.records.num_rows())?;
-        let then = if self.layout.staged {
-            let names = quoted_list(self.layout.lanes.iter().map(|lane| lane.name.as_str()));
-            let list = self.layout.lanes.iter().map(|lane| lane.expression.clone()).collect::<Vec<_>>().join(", ");
-            let table = &self.layout.table;
-            vec![format!("insert into {table} ({names}) overriding system value select {list} from {STAGE}")]
-        } else {
-            Vec::new()
-        };
-        let load = Load { copy: self.copy_statement(None), then: &then, counted: true };
-        self.load(batch, &encoded, &load).await
+        let names = self.sent();
+        let mut how = self.plan(&names, false);
+        if how.staged {
+            let lanes = || self.layout.lanes.iter().filter(|lane| names.contains(&lane.name.as_str()));
+            let list = lanes().map(|lane| lane.expression.clone()).collect::<Vec<_>>().join(", ");
+            let (table, names) = (&self.layout.table, quoted_list(lanes().map(|lane| lane.name.as_str())));
+            how.then = vec![format!("insert into {table} ({names}) overriding system value select {list} from {STAGE}")];
+        }
+        let picks = self.picks(&names);
+        let rows = batch.records.num_rows();
+        // Each connection would want a stage of its own.
+        let most = if self.layout.bare && !how.staged { self.request.parallelism } else { 1 };
+        let count = shares(batch.records.get_array_memory_size(), most);
+        if count < 2 {
+            let parcel = Parcel::Batch { records: batch.records.clone(), picks, rows: vec![0..rows] };
+            let refused = load(&self.session, &parcel, &how).await?;
+            return Ok(self.rejected(batch, refused));
+        }
+        self.hands.begin(&self.config, count).await?;
+        let parcels = cut(rows, count)
+            .into_iter()
+            .map(|rows| Parcel::Batch { records: batch.records.clone(), picks: picks.clone(), rows: vec![rows] })
+            .collect();
+        let refused = self.hands.load(&self.session, parcels, &how).await?;
+        Ok(self.rejected(batch, refused.into_iter().flatten().collect()))
     }
 
     async fn write_merged(
@@ -131,125 +160,155 @@ impl PostgresWriter {
         let places: Vec<usize> =
             key.iter().filter_map(|name| self.layout.lanes.iter().position(|lane| lane.name == *name)).collect();
         let newest = merge::newest(batch, &places, deletes)?;
-        let mut rejected: Vec<RejectedRow> = newest
-            .keyless
-            .iter()
-            .map(|row| {
-                let reason = "The row has no value in a key column, so it cannot be merged.".to_owned();
-                self.rejected(batch, *row, "missing_key", reason)
-            })
-            .collect();
+        let keyless = newest.keyless.iter().map(|row| Refused {
+            row: *row,
+            code: "missing_key",
+            reason: "The row has no value in a key column, so it cannot be merged.".to_owned(),
+            column: None,
+            text: None,
+        });
+        let mut rejected = self.rejected(batch, keyless.collect());
         let Some(statements) = self.layout.merge.clone() else {
             return Err(ConnectorError::new(ErrorKind::Bug, "A merge has no statements."));
         };
-        let encoded = encode(&batch.records, &self.picks(None), newest.upserts.into_iter())?;
-        let load = Load { copy: self.copy_statement(None), then: &statements.upsert, counted: false };
-        rejected.extend(self.load(batch, &encoded, &load).await?);
+        let names = self.sent();
+        let how = Load { then: statements.upsert, counted: false, ..self.plan(&names, false) };
+        let records = || batch.records.clone();
+        let upserts = ranges(&newest.upserts);
+        let parcel = Parcel::Batch { records: records(), picks: self.picks(&names), rows: upserts };
+        rejected.extend(self.rejected(batch, load(&self.session, &parcel, &how).await?));
         if !newest.deletes.is_empty() {
-            let names: Vec<String> =
-                deleted_columns(&self.layout.lanes, key).iter().map(|lane| lane.name.clone()).collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let encoded = encode(&batch.records, &self.picks(Some(&names)), newest.deletes.into_iter())?;
-            let copy = self.copy_statement(Some(&names));
-            rejected
-                .extend(self.load(batch, &encoded, &Load { copy, then: &statements.delete, counted: false }).await?);
+            let names: Vec<&str> =
+                deleted_columns(&self.layout.lanes, key).iter().map(|lane| lane.name.as_str()).collect();
+            let how = Load { then: statements.delete, counted: false, ..self.plan(&names, false) };
+            let parcel =
+                Parcel::Batch { records: records(), picks: self.picks(&names), rows: ranges(&newest.deletes) };
+            rejected.extend(self.rejected(batch, load(&self.session, &parcel, &how).await?));
         }
         Ok(rejected)
     }
 
-    /// Loads rows, apart from those that cannot be held.
-    async fn load(
-        &mut self,
-        batch: &Batch,
-        encoded: &Encoded,
-        load: &Load<'_>,
-    ) -> Result<Vec<RejectedRow>, ConnectorError> {
-        let mut rejected = Vec::new();
-        for (row, column, refusal) in &encoded.refused {
-            let name = self.layout.lanes.get(*column).map(|lane| lane.name.as_str()).unwrap_or_default();
-            let reason = format!("Column `{name}`: {}.", refusal.what);
-            rejected.push(self.rejected(batch, *row, refusal.code, reason));
+    async fn write_rows(&mut self, rows: RawRows, tail: &RecordBatch) -> Result<Vec<RejectedRow>, ConnectorError> {
+        let mut names = self.sent();
+        let mut rows = rows;
+        let source = self.layout.lanes.iter().filter(|lane| !is_deferred(&lane.name)).count();
+        if names.len() > source {
+            // Metadata columns stand last, here and in the table's own column list.
+            let lanes: Vec<_> = self.layout.lanes.iter().filter(|lane| is_deferred(&lane.name)).collect();
+            rows = tailed::append(rows, source, &tailed::fields(tail, &lanes)?)?;
+            names.sort_by_key(|name| is_deferred(name));
         }
-        // When the server refuses a part, each half is tried by itself, in order, until the rows to blame are alone.
-        let mut parts = Vec::from([Range { start: 0, end: encoded.len() }]);
-        while let Some(part) = parts.pop() {
-            if part.is_empty() {
-                continue;
-            }
-            self.session.batch_execute("savepoint towpath_rows").await.map_err(|error| self.lose(error))?;
-            match self.attempt(encoded, part.clone(), load).await? {
-                Attempt::Done => {
-                    let release = "release savepoint towpath_rows";
-                    self.session.batch_execute(release).await.map_err(|error| self.lose(error))?;
-                }
-                Attempt::Refused(error) => {
-                    let undo = "rollback to savepoint towpath_rows; release savepoint towpath_rows";
-                    self.session.batch_execute(undo).await.map_err(|error| self.lose(error))?;
-                    if part.len() > 1 {
-                        let middle = part.start + part.len() / 2;
-                        parts.push(middle..part.end);
-                        parts.push(part.start..middle);
-                    } else if let Some(row) = encoded.origins.get(part.start) {
-                        let (code, reason) = row_refusal(&error);
-                        rejected.push(self.rejected(batch, *row, code, reason));
-                    }
-                }
-            }
+        let fields = names.len();
+        let how = self.plan(&names, true);
+        let most = if self.layout.bare { self.request.parallelism } else { 1 };
+        let count = shares(usize::try_from(rows.bytes()).unwrap_or(usize::MAX), most);
+        let parts = cut_raw(rows, count);
+        if parts.len() > 1 {
+            self.hands.begin(&self.config, parts.len()).await?;
         }
-        Ok(rejected)
+        let firsts: Vec<usize> = parts.iter().map(|(first, _)| *first).collect();
+        let parcels = parts.into_iter().map(|(_, rows)| Parcel::Raw { rows, fields }).collect();
+        let refused = self.hands.load(&self.session, parcels, &how).await?;
+        let rejected = firsts.into_iter().zip(refused).flat_map(|(first, refused)| {
+            refused.into_iter().map(move |refused| (first + refused.row, refused))
+        });
+        Ok(rejected
+            .map(|(row, refused)| RejectedRow {
+                position: format!("row {} of batch {}", row + 1, self.batches),
+                code: refused.code.to_owned(),
+                reason: refused.reason,
+                row: refused.text,
+            })
+            .collect())
     }
 
-    async fn attempt(
-        &mut self,
-        encoded: &Encoded,
-        part: Range<usize>,
-        load: &Load<'_>,
-    ) -> Result<Attempt, ConnectorError> {
-        let sent = u64::try_from(part.len()).unwrap_or(u64::MAX);
-        match self.copy_in(encoded.copy(part), load).await {
-            Ok((copied, brought)) => {
-                if copied == sent && (!load.counted || brought == sent) {
-                    return Ok(Attempt::Done);
-                }
-                self.phase = Phase::Lost;
-                let taken = if copied == sent { brought } else { copied };
-                let shown = &self.layout.shown;
-                let message = format!("`{shown}` took {taken} of {sent} rows; a trigger or a rule drops rows.");
-                Err(ConnectorError::new(ErrorKind::BadData, message)
-                    .advise(format!("Disable what drops rows of `{shown}`, or choose another target.")))
-            }
-            Err(error) if blames_rows(&error) => Ok(Attempt::Refused(error)),
-            Err(error) => Err(self.lose(error)),
-        }
-    }
-
-    /// Rows that the COPY took, and rows that the statements after it brought.
-    async fn copy_in(&self, pieces: Vec<Bytes>, load: &Load<'_>) -> Result<(u64, u64), tokio_postgres::Error> {
-        let session = &self.session;
-        let mut sink = pin!(session.watched(session.client().copy_in::<_, Bytes>(load.copy.as_str())).await?);
-        for piece in pieces {
-            session.watched(sink.feed(piece)).await?;
-        }
-        let copied = session.watched(sink.finish()).await?;
-        let mut brought = copied;
-        for statement in load.then {
-            brought = self.session.execute(statement.as_str(), &[]).await?;
-        }
-        if self.layout.staged {
-            self.session.batch_execute(&format!("truncate {STAGE}")).await?;
-        }
-        Ok((copied, brought))
-    }
-
-    fn rejected(&self, batch: &Batch, row: usize, code: &str, reason: String) -> RejectedRow {
+    fn rejected(&self, batch: &Batch, refused: Vec<Refused>) -> Vec<RejectedRow> {
         let schema = batch.records.schema_ref();
-        let fields = schema.fields().iter().zip(batch.records.columns());
-        let cells = fields.map(|(field, array)| (field.name().clone(), show_cell(array, row))).collect();
-        RejectedRow {
-            position: format!("row {} of batch {}", row + 1, self.batches),
-            code: code.to_owned(),
-            reason,
-            row: Some(serde_json::Value::Object(cells).to_string()),
+        let one = |refused: Refused| {
+            let fields = schema.fields().iter().zip(batch.records.columns());
+            let cells = fields.map(|(field, array)| (field.name().clone(), show_cell(array, refused.row))).collect();
+            let lane = refused.column.and_then(|column| self.layout.lanes.get(column));
+            RejectedRow {
+                position: format!("row {} of batch {}", refused.row + 1, self.batches),
+                code: refused.code.to_owned(),
+                reason: lane.map_or(refused.reason.clone(), |lane| {
+                    format!("Column `{}`: {}.", lane.name, refused.reason)
+                }),
+                row: Some(serde_json::Value::Object(cells).to_string()),
+            }
+        };
+        refused.into_iter().map(one).collect()
+    }
+
+    /// Leaves the metadata columns for later if that can be, and comes back on it if these rows have other values.
+    async fn defer(&mut self, tail: Option<RecordBatch>) -> Result<(), ConnectorError> {
+        match (&self.deferral, tail) {
+            (Deferral::Possible, Some(tail)) => {
+                deferred::begin(&self.session, &self.layout.table, &self.request.columns).await?;
+                self.deferral = Deferral::Underway(tail);
+            }
+            (Deferral::Possible, None) => self.deferral = Deferral::Never,
+            (Deferral::Underway(standing), Some(tail)) if *standing == tail => {}
+            (Deferral::Underway(_), _) => {
+                self.begin().await?;
+                self.settle_hands().await?;
+                self.end_deferral().await?;
+            }
+            (Deferral::Never, _) => {}
+        }
+        Ok(())
+    }
+
+    async fn end_deferral(&mut self) -> Result<(), ConnectorError> {
+        if let Deferral::Underway(tail) = &self.deferral {
+            deferred::finish(&self.session, &self.layout.table, &self.request.columns, tail).await?;
+            self.deferral = Deferral::Never;
+        }
+        Ok(())
+    }
+
+    /// Commits what the further connections have written. It cannot be undone with the writer's own transaction, so until that
+    /// has committed nothing may be said to stand: an interruption in between begins the replacement anew.
+    async fn settle_hands(&mut self) -> Result<(), ConnectorError> {
+        if !self.hands.are_open() {
+            return Ok(());
+        }
+        let Layout { namespace, shown, .. } = &self.layout;
+        let key = &self.request.state_key;
+        let stored = state::load(&self.session, namespace, key, Lock::Update).await?;
+        if stored.is_some_and(|stored| stored.run == self.request.run && !stored.last) {
+            let failed = |error| failure(format!("Committing to `{shown}` failed"), error);
+            state::forget(&self.session, namespace, key).await?;
+            self.session.batch_execute("commit; begin").await.map_err(failed)?;
+        }
+        self.hands.commit(shown).await
+    }
+
+    /// Writes within the open transaction. A failure loses it.
+    async fn write_in_turn(
+        &mut self,
+        rows: u64,
+        tail: Option<RecordBatch>,
+        work: impl AsyncFnOnce(&mut Self) -> Result<Vec<RejectedRow>, ConnectorError>,
+    ) -> Result<Vec<RejectedRow>, ConnectorError> {
+        self.batches += 1;
+        let done = async {
+            if !matches!(self.phase, Phase::Lost) {
+                self.defer(tail).await?;
+            }
+            let before = self.begin().await?;
+            Ok((before, work(self).await?))
+        };
+        match done.await {
+            Ok((before, rejected)) => {
+                let refused = u64::try_from(rejected.len()).unwrap_or(u64::MAX);
+                self.phase = Phase::Open(before + rows.saturating_sub(refused));
+                Ok(rejected)
+            }
+            Err(error) => {
+                self.lose();
+                Err(error)
+            }
         }
     }
 
@@ -274,7 +333,7 @@ impl PostgresWriter {
     }
 
     async fn finish(&mut self, commit: &Commit, rows: u64) -> Result<Committed, ConnectorError> {
-        let Layout { namespace, shown, staging, .. } = &self.layout;
+        let Layout { namespace, staging, .. } = &self.layout;
         let stored = state::load(&self.session, namespace, &self.request.state_key, Lock::Update).await?;
         if let Some(stored) = stored.filter(|stored| self.repeats(Some(stored), commit)) {
             let doing = |error| failure(self.doing(), error);
@@ -283,8 +342,12 @@ impl PostgresWriter {
                 let drop = format!("drop table if exists {}", self.layout.table);
                 self.session.batch_execute(&drop).await.map_err(doing)?;
             }
+            self.hands.drop_all();
             return Ok(stored);
         }
+        self.settle_hands().await?;
+        self.end_deferral().await?;
+        let Layout { namespace, shown, staging, .. } = &self.layout;
         if let (Some(staging), true) = (staging, commit.last) {
             swap::swap(&self.session, namespace, &self.request.target.name, staging, &self.request.columns).await?;
         }
@@ -321,15 +384,28 @@ impl Writer for PostgresWriter {
             let message = format!("A batch for `{}` has other columns than were announced.", self.layout.shown);
             return Err(ConnectorError::new(ErrorKind::Bug, message));
         }
-        let before = self.begin().await?;
-        self.batches += 1;
-        let rejected = match self.request.mode.clone() {
-            WriteMode::Replace | WriteMode::Append => self.write_plain(&batch).await?,
-            WriteMode::Merge { key, deletes } => self.write_merged(&batch, &key, deletes).await?,
-        };
-        let taken = batch.records.num_rows().saturating_sub(rejected.len());
-        self.phase = Phase::Open(before + u64::try_from(taken).unwrap_or(0));
-        Ok(rejected)
+        let rows = u64::try_from(batch.records.num_rows()).unwrap_or(u64::MAX);
+        if rows == 0 {
+            return Ok(Vec::new());
+        }
+        let tail = if self.deferral == Deferral::Never { None } else { deferred::tail(&batch.records) };
+        let written = self.write_in_turn(rows, tail, async |writer: &mut Self| match writer.request.mode.clone() {
+            WriteMode::Replace | WriteMode::Append => writer.write_plain(&batch).await,
+            WriteMode::Merge { key, deletes } => writer.write_merged(&batch, &key, deletes).await,
+        });
+        written.await
+    }
+
+    fn takes_raw(&self) -> Option<RawForm> {
+        if matches!(self.request.mode, WriteMode::Merge { .. }) {
+            return None;
+        }
+        Some(raw::form(self.layout.lanes.iter().filter(|lane| !is_deferred(&lane.name))))
+    }
+
+    async fn write_raw(&mut self, rows: RawRows, tail: &RecordBatch) -> Result<Vec<RejectedRow>, ConnectorError> {
+        let (count, same) = (rows.rows(), Some(tail.clone()));
+        self.write_in_turn(count, same, async |writer: &mut Self| writer.write_rows(rows, tail).await).await
     }
 
     async fn commit(&mut self, commit: Commit) -> Result<Committed, ConnectorError> {
@@ -344,9 +420,21 @@ impl Writer for PostgresWriter {
                 Ok(committed)
             }
             Err(error) => {
-                self.phase = Phase::Lost;
+                self.lose();
                 Err(error)
             }
         }
     }
+}
+
+/// Rows in ascending order as ranges of neighbours.
+fn ranges(rows: &[usize]) -> Vec<std::ops::Range<usize>> {
+    let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
+    for row in rows {
+        match ranges.last_mut().filter(|range| range.end == *row) {
+            Some(range) => range.end += 1,
+            None => ranges.push(*row..row + 1),
+        }
+    }
+    ranges
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Goal, Origin, bounded, reading, rows, target, writing};
 use crate::catalog::nearest;
-use crate::connectors::{ConnectorError, ErrorKind, StreamSchema};
+use crate::connectors::{Column, ConnectorError, ErrorKind, StreamSchema};
 use crate::events::{EffectView, EvidenceView};
 use crate::plan::problem::Findings;
 use crate::plan::resolution::ResolvedStream;
@@ -23,6 +23,8 @@ pub(in crate::plan) struct Outcome {
     pub destructive: Option<String>,
     /// Where the stream stands at the source.
     pub schema_namespace: Option<String>,
+    /// Its columns at the source.
+    pub columns: Vec<Column>,
 }
 
 /// What every stream of a plan is held against.
@@ -113,6 +115,7 @@ pub(super) async fn resolve(around: Around<'_>, index: usize, spec: &StreamSpec)
         effects: placed.effects,
         destructive: placed.destructive,
         schema_namespace: namespace,
+        columns: work.schema.columns,
     };
     (work.findings, Some(outcome))
 }

@@ -14,43 +14,35 @@ fn highest() -> u64 {
     line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
+/// Rows of 64 MiB, far more of them than fit.
+const ROWS: u64 = 20;
+
 async fn large_rows(to: Kind, most: u64) {
     let folder = tempfile::tempdir().unwrap();
     let yard = Yard::open(folder.path()).await;
     let (shop, target) = (System::create(&yard, "shop", Kind::Postgres).await, System::create(&yard, "target", to).await);
-    shop.run("create table items as select i as id, repeat(md5(i::text), 2 << 20) as name from generate_series(1, 12) i").await;
-    let mut goal = target.goal();
-    if to == Kind::DuckDb {
-        // It keeps several copies of a row while it takes it.
-        yard.connect("roomy", "duckdb", json!({"path": target.path(), "memory_limit": "600MB"})).await;
-        "roomy".clone_into(&mut goal);
-    }
+    // Stored as it is: the server would be busy for long with packing it.
+    shop.run(&format!(
+        "create table items (id bigint, name text); alter table items alter name set storage external; \
+         insert into items select i, repeat(md5(i::text), 2 << 20) from generate_series(1, {ROWS}) i"
+    ))
+    .await;
     let before = highest();
-    let mut plan = of("shop", &goal, ("public.items", "items"), &json!({"read": "full", "write": "append"}));
+    let mut plan = of("shop", &target.goal(), ("public.items", "items"), &json!({"read": "full", "write": "append"}));
     plan["options"] = json!({"verify": "none"});
     let receipt = yard.completed(yard.pipeline(plan).await).await;
-    assert_eq!(receipt["rows_written"], 12, "{receipt}");
+    assert_eq!(receipt["rows_written"], ROWS, "{receipt}");
     let used = highest() - before;
     println!("{to:?}: {used} MiB");
-    assert!(used < most, "{to:?}: {used} MiB for 12 rows of 64 MiB");
-}
-
-#[tokio::test]
-async fn large_rows_into_sqlite() {
-    large_rows(Kind::Sqlite, 600).await;
+    assert!(used < most, "{to:?}: {used} MiB for {ROWS} rows of 64 MiB");
 }
 
 #[tokio::test]
 async fn large_rows_into_postgres() {
-    large_rows(Kind::Postgres, 600).await;
+    large_rows(Kind::Postgres, 900).await;
 }
 
 #[tokio::test]
 async fn large_rows_into_files() {
-    large_rows(Kind::Parquet, 600).await;
-}
-
-#[tokio::test]
-async fn large_rows_into_duckdb() {
-    large_rows(Kind::DuckDb, 1_000).await;
+    large_rows(Kind::Parquet, 1_100).await;
 }

@@ -31,7 +31,7 @@ async fn with_a_certificate_it_speaks_https_and_nothing_else() {
 
     let certificate = reqwest::Certificate::from_pem(&std::fs::read(pem("cert.pem")).unwrap()).unwrap();
     let client =
-        reqwest::Client::builder().tls_certs_only([certificate]).timeout(Duration::from_secs(10)).build().unwrap();
+        reqwest::Client::builder().tls_certs_only([certificate]).timeout(Duration::from_mins(1)).build().unwrap();
     let answer = client.get(format!("https://{address}/healthz")).send().await.unwrap();
     assert!(answer.headers().contains_key("strict-transport-security"));
     let token = create_token(&app.workspace).await.unwrap();

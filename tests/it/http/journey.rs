@@ -38,7 +38,7 @@ async fn ended(server: &Server, key: &str, path: &str) -> Value {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap()
+    tokio::time::timeout(Duration::from_mins(2), ended).await.unwrap()
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_sentence_is_answered_with_a_plan_and_a_click_runs_it() {
         .unwrap();
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     // The stream ends with the turn.
-    let streamed = tokio::time::timeout(Duration::from_secs(30), answer.text()).await.unwrap().unwrap();
+    let streamed = tokio::time::timeout(Duration::from_mins(2), answer.text()).await.unwrap().unwrap();
     let events: Vec<Value> = streamed
         .lines()
         .filter_map(|line| line.strip_prefix("data: "))
@@ -150,10 +150,12 @@ async fn a_sentence_is_answered_with_a_plan_and_a_click_runs_it() {
             }
         }
     };
-    let finished = tokio::time::timeout(Duration::from_secs(30), finished).await.unwrap();
+    let finished = tokio::time::timeout(Duration::from_mins(2), finished).await.unwrap();
     assert_eq!(finished["phase"], "completed");
-    assert_eq!(kinds.first().map(String::as_str), Some("plan_confirmed"), "{kinds:?}");
-    assert!(kinds.contains(&"run_moved".to_owned()), "{kinds:?}");
+    // A run that is quick to begin may be heard before the word that it was confirmed.
+    for kind in ["plan_confirmed", "run_moved", "run_progress"] {
+        assert!(kinds.iter().any(|heard| heard == kind), "{kind} of {kinds:?}");
+    }
 
     let (_, pipelines) = server.get("/api/v1/pipelines", &key).await;
     assert_eq!(pipelines["items"][0]["last_run"]["phase"], "completed", "{pipelines}");

@@ -71,7 +71,7 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
     let early = tokio::time::timeout(Duration::from_millis(300), third.read(&mut answer)).await;
     assert!(early.is_err(), "served beyond the limit");
     drop(first);
-    tokio::time::timeout(Duration::from_secs(5), third.read_exact(&mut answer)).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_mins(1), third.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
     drop((_second, third));
     server.stop().await;

@@ -46,7 +46,7 @@ impl Server {
         let closing = CancellationToken::new();
         let router = towpath::http::router(app.clone(), &app.config.server, address, closing.clone());
         let served = towpath::tasks::spawn("server", listener.serve(router, closing.clone()));
-        let client = towpath::net::client(Duration::from_secs(20)).unwrap();
+        let client = towpath::net::client(Duration::from_mins(2)).unwrap();
         Self { app, address, client, closing, served, _folder: folder }
     }
 

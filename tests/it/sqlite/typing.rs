@@ -204,6 +204,7 @@ async fn a_replaced_table_keeps_its_surroundings() {
         mode: WriteMode::Replace,
         state_key: "k".to_owned(),
         run: "r".to_owned(),
+        parallelism: 1,
     };
     let mut writer = destination.open(request).await.unwrap();
     writer.commit(Commit { epoch: Epoch(1), checkpoint: None, last: true }).await.unwrap();

@@ -1,9 +1,9 @@
 //! Columns by name, over the streams that a sentence speaks of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::How;
-use crate::agent::builtin::fold::{fold, parts, same_but_number, slips};
+use crate::agent::builtin::fold::{fold, parts, same_but_number, singulars, slips};
 use crate::agent::builtin::knowledge::{Column, Schema};
 use crate::agent::builtin::lexicon;
 use crate::agent::builtin::token::{Kind, Sentence};
@@ -12,6 +12,8 @@ use crate::agent::builtin::token::{Kind, Sentence};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
     schemas: Vec<Schema>,
+    /// Every folded form that a column can be found by.
+    forms: HashSet<String>,
 }
 
 /// A column as a person named it.
@@ -24,7 +26,9 @@ pub(crate) struct Named {
 
 impl Columns {
     pub(crate) fn new(schemas: Vec<Schema>) -> Self {
-        Self { schemas }
+        let forms =
+            schemas.iter().flat_map(|schema| &schema.columns).flat_map(|column| singulars(&fold(&column.name))).collect();
+        Self { schemas, forms }
     }
 
     pub(crate) fn schemas(&self) -> &[Schema] {
@@ -47,7 +51,7 @@ impl Columns {
     /// Columns called so.
     pub(crate) fn named(&self, name: &str) -> Option<Named> {
         let written = fold(name);
-        if written.is_empty() {
+        if written.is_empty() || !name.contains('.') && !singulars(&written).iter().any(|form| self.forms.contains(form)) {
             return None;
         }
         self.collect(How::Name, |column| column.name == name)

@@ -201,13 +201,9 @@ impl Directory {
             if folded.len() < 2 {
                 continue;
             }
-            let found = lexicon::systems()
-                .nicknames
-                .iter()
-                .find(|(id, words)| fold(id) == folded || words.iter().any(|word| fold(word) == folded));
-            if let Some((id, _)) = found {
-                return (!self.entries.iter().any(|entry| connector_id(&entry.connection.connector) == *id))
-                    .then(|| (id.clone(), length));
+            if let Some(id) = lexicon::nickname(&folded) {
+                return (!self.entries.iter().any(|entry| connector_id(&entry.connection.connector) == id))
+                    .then(|| (id.to_owned(), length));
             }
         }
         None

@@ -1,7 +1,9 @@
 //! Streams by name: qualified or not, in the singular, with a slip, without the prefix that a modeller gave them.
 
+use std::collections::HashSet;
+
 use super::How;
-use crate::agent::builtin::fold::{fold, likeness, parts, same_but_number, slips};
+use crate::agent::builtin::fold::{fold, likeness, parts, same_but_number, singulars, slips};
 use crate::agent::builtin::knowledge::Stream;
 use crate::agent::builtin::lexicon;
 use crate::agent::builtin::token::{Kind, Sentence};
@@ -14,6 +16,8 @@ const AFFIXES: &[&str] =
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Streams {
     entries: Vec<Entry>,
+    /// Every folded form that a name can be found by, so that other words are passed over at once.
+    forms: HashSet<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -24,8 +28,67 @@ struct Entry {
     whole: String,
     name: String,
     stem: String,
+    /// Folded: the connection's name before the whole and before the last part.
+    with_connection: [String; 2],
+    /// Folded: a file's name without its folders and endings.
+    file: Option<String>,
     parts: Vec<String>,
 }
+
+impl Entry {
+    fn forms(&self) -> Vec<String> {
+        let spelled = [&self.whole, &self.name, &self.stem].into_iter().chain(&self.with_connection).chain(&self.file);
+        spelled.flat_map(|form| singulars(form)).collect()
+    }
+}
+
+/// How closely a name is that of a stream; the first is the closest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// As plans spell it, to the letter.
+    Letter,
+    Whole,
+    Name,
+    Folded,
+    Number,
+    File,
+    Stem,
+}
+
+/// A name as written.
+struct Asked<'a> {
+    name: &'a str,
+    written: &'a str,
+    qualified: bool,
+}
+
+impl Asked<'_> {
+    fn rank(&self, entry: &Entry) -> Option<Rank> {
+        let written = self.written;
+        let [connection_whole, connection_name] = &entry.with_connection;
+        if entry.stream.stream == self.name {
+            Some(Rank::Letter)
+        } else if entry.whole == written || connection_whole == written {
+            Some(Rank::Whole)
+        } else if entry.stream.name == self.name {
+            Some(Rank::Name)
+        } else if entry.name == written || self.qualified && connection_name == written {
+            Some(Rank::Folded)
+        } else if same_but_number(&entry.name, written) || self.qualified && same_but_number(&entry.whole, written) {
+            Some(Rank::Number)
+        } else if entry.file.as_ref().is_some_and(|file| same_but_number(file, written)) {
+            Some(Rank::File)
+        } else if entry.stem != entry.name && same_but_number(&entry.stem, written) {
+            Some(Rank::Stem)
+        } else {
+            None
+        }
+    }
+}
+
+/// Endings of files that hold rows.
+const FILE_ENDINGS: &[&str] =
+    &["csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "avro", "orc", "xml", "xlsx", "gz", "zst", "log"];
 
 /// One stream of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +110,9 @@ impl Streams {
             let known =
                 self.entries.iter().any(|entry| entry.connection == connection && entry.stream.stream == stream.stream);
             if !known {
-                self.entries.push(entry(connection, stream));
+                let entry = entry(connection, stream);
+                self.forms.extend(entry.forms());
+                self.entries.push(entry);
             }
         }
     }
@@ -64,44 +129,43 @@ impl Streams {
         self.entries.is_empty()
     }
 
-    /// Streams called exactly so.
+    /// Streams called exactly so. Each connection answers with its closest: two streams of one connection that differ in
+    /// case alone are still two, while `patients` here and `Patients` there are both meant.
     pub(crate) fn named(&self, name: &str) -> Option<Found> {
-        let written = fold(name);
-        if written.is_empty() {
-            return None;
-        }
-        let qualified = name.contains('.');
-        // As plans spell it, to the letter: two streams that differ in case alone are still two.
-        self.collect(|entry| {
-            entry.stream.stream == name || format!("{}.{}", entry.connection, entry.stream.stream) == name
-        })
-        .or_else(|| self.collect(|entry| entry.whole == written || fold(&entry.connection) + &entry.whole == written))
-        .or_else(|| self.collect(|entry| entry.stream.name == name))
-        .or_else(|| {
-            self.collect(|entry| {
-                entry.name == written || (qualified && fold(&entry.connection) + &entry.name == written)
-            })
-        })
-        .or_else(|| {
-            self.collect(|entry| {
-                same_but_number(&entry.name, &written) || (qualified && same_but_number(&entry.whole, &written))
-            })
-        })
-        .or_else(|| self.file(name))
-        .or_else(|| {
-            self.collect(|entry| entry.stem != entry.name && same_but_number(&entry.stem, &written))
-                .map(|found| Found { how: How::Part, ..found })
-        })
+        self.named_in(name, None)
     }
 
-    /// `orders` for `orders.csv`, `exports/orders.parquet`.
-    fn file(&self, name: &str) -> Option<Found> {
+    /// [`Self::named`] among the streams of these connections.
+    pub(crate) fn named_in(&self, name: &str, connections: Option<&[String]>) -> Option<Found> {
         let written = fold(name);
-        self.collect(|entry| {
-            let base = entry.stream.stream.rsplit('/').next().unwrap_or_default();
-            let stem = base.split('.').next().unwrap_or(base);
-            (entry.stream.stream.contains('/') || base != stem) && same_but_number(&fold(stem), &written)
-        })
+        if written.is_empty() || name.contains(['*', '%']) || !singulars(&written).iter().any(|form| self.knows(form)) {
+            return None;
+        }
+        let asked = Asked { name, written: &written, qualified: name.contains('.') };
+        let among = |entry: &&Entry| connections.is_none_or(|connections| connections.contains(&entry.connection));
+        let ranked: Vec<(&Entry, Rank)> = self
+            .entries
+            .iter()
+            .filter(among)
+            .filter_map(|entry| asked.rank(entry).map(|rank| (entry, rank)))
+            .collect();
+        let best = ranked.iter().map(|(_, rank)| *rank).min()?;
+        let closest = |connection: &str| {
+            ranked.iter().filter(|(entry, _)| entry.connection == connection).map(|(_, rank)| *rank).min()
+        };
+        let candidates = ranked
+            .iter()
+            .filter(|(entry, rank)| {
+                closest(&entry.connection) == Some(*rank)
+                    && (*rank == best || (best >= Rank::Name || !asked.qualified) && *rank < Rank::File)
+            })
+            .map(|(entry, _)| candidate(entry))
+            .collect();
+        Some(Found { candidates, how: if best == Rank::Stem { How::Part } else { How::Name } })
+    }
+
+    fn knows(&self, form: &str) -> bool {
+        self.forms.contains(form)
     }
 
     /// Streams that the name may be a slip for; alone when nothing else comes near.
@@ -158,12 +222,13 @@ impl Streams {
         (!candidates.is_empty()).then_some(Found { candidates, how: How::Name })
     }
 
-    /// The longest span from here on that names a stream.
+    /// The longest span from here on that names a stream; `due` where nothing but a stream is expected.
     pub(crate) fn mention(
         &self,
         sentence: &Sentence,
         at: usize,
         free: &dyn Fn(usize) -> bool,
+        due: bool,
     ) -> Option<(usize, Found)> {
         for length in (1..=6).rev() {
             let to = at + length;
@@ -178,7 +243,12 @@ impl Streams {
             // A lone word that is part of the language of requests names a stream only where one is expected.
             let everyday = length == 1
                 && sentence.get(at).is_some_and(|token| token.kind == Kind::Word && lexicon::is_known(&token.word));
-            if !everyday || expected(sentence, at) {
+            // `Case`, in the very letters of the stream and not at the head of a sentence.
+            let lettered = at > 0
+                && !matches!(sentence.text(at - 1), "." | "!" | "?" | ":")
+                && name.chars().any(char::is_uppercase)
+                && found.candidates.iter().any(|candidate| candidate.stream.rsplit('.').next() == Some(name.as_str()));
+            if !everyday || due || lettered || expected(sentence, at) {
                 return Some((to, found));
             }
         }
@@ -216,7 +286,8 @@ fn expected(sentence: &Sentence, at: usize) -> bool {
 fn joins(sentence: &Sentence, at: usize, first: usize) -> bool {
     match sentence.kind(at) {
         Some(Kind::Word | Kind::Number) => true,
-        Some(Kind::Quoted) => at == first,
+        // `"sales"."Order Lines"`
+        Some(Kind::Quoted) => at == first || sentence.text(at - 1) == "." && joins(sentence, at - 1, first),
         Some(Kind::Mark) => {
             matches!(sentence.text(at), "/" | "-" | ".")
                 && at > first
@@ -242,9 +313,17 @@ fn entry(connection: &str, stream: &Stream) -> Entry {
     {
         words.pop();
     }
+    let whole = fold(&stream.stream);
+    let of = fold(connection);
+    let base = stream.stream.rsplit('/').next().unwrap_or_default();
+    let is_file =
+        stream.stream.contains('/') || base.split('.').skip(1).any(|ending| FILE_ENDINGS.contains(&ending));
+    let file = is_file.then(|| fold(base.split('.').next().unwrap_or(base))).filter(|file| !file.is_empty());
     Entry {
         connection: connection.to_owned(),
-        whole: fold(&stream.stream),
+        with_connection: [format!("{of}{whole}"), format!("{of}{name}")],
+        whole,
+        file,
         stem: words.concat(),
         parts: parts(&stream.name),
         name,

@@ -3,9 +3,12 @@
 
 mod namespace;
 mod object;
+pub(super) mod passage;
+mod phrasal;
 mod place;
 mod region;
 mod target;
+mod wildcard;
 
 use super::knowledge::{Knowledge, Known, Listing, all};
 use super::lexicon::{self, Class};
@@ -26,6 +29,8 @@ pub(super) enum Use {
     Stream,
     Target,
     Unknown,
+    /// Told, and not asked for: the past, a greeting, a signature.
+    Aside,
 }
 
 /// A connection as named: by its candidates, or as something that the workspace does not have.
@@ -88,6 +93,10 @@ pub(super) struct Reading {
     pub transfer: bool,
     pub additive: bool,
     pub instead: bool,
+    /// Tokens that name a column of a stream that is spoken of.
+    columns: Vec<bool>,
+    /// Tokens of passages that only describe.
+    described: Vec<bool>,
 }
 
 /// What the talk has said before, as far as it bears on reading the next utterance.
@@ -107,6 +116,11 @@ pub(super) struct Before {
 impl Reading {
     pub(super) fn free(&self, at: usize) -> bool {
         self.uses.get(at) == Some(&Use::Free)
+    }
+
+    /// Whether a place names a column of a stream that is spoken of.
+    fn is_column(&self, at: usize) -> bool {
+        self.columns.get(at) == Some(&true)
     }
 
     fn mark(&mut self, from: usize, to: usize, value: Use) {
@@ -133,17 +147,29 @@ impl Reading {
 /// Reads the objects of an utterance. Asks for the listings that it takes.
 pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &Before) -> Known<(Reading, Streams)> {
     let mut reading = Reading { sentence: split_names(Sentence::new(say), directory), ..Reading::default() };
+    phrasal::join(&mut reading.sentence);
     reading.uses = vec![Use::Free; reading.sentence.len()];
     region::shade(&mut reading);
-    reading.transfer = (0..reading.sentence.len()).any(|at| lexicon::is(&reading.sentence, at, Class::Transfer));
+    passages(&mut reading);
+    reading.transfer = (0..reading.sentence.len())
+        .any(|at| !reading.is(at, Use::Aside) && lexicon::is(&reading.sentence, at, Class::Transfer));
     reading.instead = reading
         .sentence
         .tokens
         .iter()
         .any(|token| matches!(token.word.as_str(), "instead" | "rather" | "swap" | "switch"));
-    place::read_strong(&mut reading, directory, before);
+    let asked: Vec<bool> = reading.described.iter().map(|described| !described).collect();
+    let everywhere = vec![true; asked.len()];
+    place::read_strong(&mut reading, directory, before, &asked);
+    if reading.source.is_none() || reading.destination.is_none() {
+        place::read_strong(&mut reading, directory, before, &everywhere);
+    }
     let streams = gather(&reading, know, directory, before)?;
-    object::link(&mut reading, &streams, before);
+    object::link(&mut reading, &streams, before, &asked);
+    if !reading.mentions.iter().any(|mention| !mention.left_out) {
+        object::link(&mut reading, &streams, before, &everywhere);
+    }
+    columns(&mut reading, know, before)?;
     place::read_weak(&mut reading, directory, before, &streams);
     let listings = destinations(&reading, know, directory, before)?;
     namespace::read(&mut reading, directory, &listings, &streams, before);
@@ -151,12 +177,67 @@ pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &
     let uses = reading.uses.clone();
     lexicon::correct(&mut reading.sentence, |at| uses.get(at) == Some(&Use::Free));
     reading.transfer |= (0..reading.sentence.len()).any(|at| lexicon::is(&reading.sentence, at, Class::Transfer));
-    object::read_wildcard(&mut reading, &streams);
+    wildcard::read(&mut reading, &streams);
     namespace::read_unknown(&mut reading, directory, before);
     object::read_unknown(&mut reading, &streams, before);
     place::read_unknown(&mut reading, directory, before, &streams);
     object::settle(&mut reading, before);
     Ok((reading, streams))
+}
+
+/// Marks what is told and not asked for.
+fn passages(reading: &mut Reading) {
+    let passages = passage::read(&reading.sentence);
+    reading.described = vec![false; reading.sentence.len()];
+    for passage in passages {
+        match passage.purpose {
+            passage::Purpose::Request => {}
+            passage::Purpose::Aside => reading.mark(passage.from, passage.to, Use::Aside),
+            passage::Purpose::Plain => {
+                for described in reading.described.iter_mut().take(passage.to).skip(passage.from) {
+                    *described = true;
+                }
+            }
+        }
+    }
+}
+
+/// Finds the columns of the streams that are spoken of, so that none of them is taken for a stream or a place.
+fn columns(reading: &mut Reading, know: &Knowledge, before: &Before) -> Known<()> {
+    const FEW: usize = 8;
+    reading.columns = vec![false; reading.sentence.len()];
+    let unread = (0..reading.sentence.len()).any(|at| {
+        let sentence = &reading.sentence;
+        (reading.free(at) || reading.is(at, Use::Shaded))
+            && (sentence.kind(at) == Some(Kind::Quoted) || !lexicon::is_english(sentence.word(at)))
+            && sentence.text(at).chars().any(char::is_alphabetic)
+    });
+    let mut candidates: Vec<&super::link::stream::Candidate> = Vec::new();
+    for candidate in reading.mentions.iter().flat_map(|mention| &mention.candidates).chain(&before.picked) {
+        if !candidates.contains(&candidate) {
+            candidates.push(candidate);
+        }
+    }
+    if !unread || candidates.is_empty() || candidates.len() > FEW {
+        return Ok(());
+    }
+    let schemas = all(candidates.iter().map(|candidate| know.schema(&candidate.connection, &candidate.stream)))?;
+    let columns = super::link::column::Columns::new(schemas);
+    let mut at = 0;
+    while at < reading.sentence.len() {
+        let free = |at: usize| reading.free(at) || reading.is(at, Use::Shaded);
+        let everyday = lexicon::is_known(reading.sentence.word(at)) && !reading.sentence.text(at).contains('_');
+        match columns.mention(&reading.sentence, at, &free).filter(|(to, _)| !everyday || *to > at + 1) {
+            Some((to, _)) => {
+                for column in reading.columns.iter_mut().take(to).skip(at) {
+                    *column = true;
+                }
+                at = to;
+            }
+            None => at += 1,
+        }
+    }
+    Ok(())
 }
 
 /// Splits `shop_pg.public.orders` after the connection's name.

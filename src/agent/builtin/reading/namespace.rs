@@ -54,7 +54,10 @@ pub(super) fn read(
             continue;
         }
         let place = lead(&sentence, at);
+        // `no, better staging`: a short change of the plan on offer.
+        let changed = before.begun && !before.destination.is_empty() && sentence.len() <= 7 && !reading.transfer;
         let fits = asked
+            || changed
             || beside_noun(&sentence, at)
             || matches!(place, Lead::Destination)
             || (place == Lead::Beside && sentence_in(&sentence, at))
@@ -244,7 +247,13 @@ pub(super) fn read_unknown(reading: &mut Reading, directory: &Directory, before:
     for at in 0..sentence.len() {
         let named = sentence.kind(at) == Some(Kind::Quoted)
             || (sentence.kind(at) == Some(Kind::Word) && !lexicon::is_known(sentence.word(at)));
-        if !reading.free(at) || !named || directory.foreign_system(&sentence, at).is_some() {
+        let described = reading.described.get(at) == Some(&true) || lexicon::is_english(sentence.word(at)) && !asked;
+        if !reading.free(at)
+            || !named
+            || (described && sentence.kind(at) != Some(Kind::Quoted))
+            || reading.is_column(at) && !beside_noun(&sentence, at)
+            || directory.foreign_system(&sentence, at).is_some()
+        {
             continue;
         }
         let table = lexicon::is(&sentence, at + 1, Class::Table)

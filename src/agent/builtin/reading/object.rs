@@ -1,43 +1,103 @@
-//! Which streams are meant: by name, all of them, all but some, and names that are none.
+//! Which streams are meant: by name, with a slip, to be left out, and names that are none.
 
 use super::place::{Lead, lead, run_end};
-use super::{Before, Mention, Reading, Use, Wildcard};
-use crate::agent::builtin::fold::{fold, parts};
+use super::{Before, Mention, Reading, Use, passage};
+use crate::agent::builtin::fold::fold;
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
-use crate::agent::builtin::link::stream::Streams;
+use crate::agent::builtin::link::stream::{Found, Streams};
 use crate::agent::builtin::token::{Kind, Sentence};
 
-/// Finds streams by their exact names.
-pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before) {
+/// Finds streams by their exact names, where `asked` says that something is asked for.
+pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, asked: &[bool]) {
     let sentence = reading.sentence.clone();
     let mut left_out = false;
     let mut at = 0;
     while at < sentence.len() {
-        left_out = leaves_out(&sentence, at, left_out);
         let uses = reading.uses.clone();
         let free = |at: usize| uses.get(at) == Some(&Use::Free);
-        let found =
-            (free(at) && !elsewhere(&sentence, at, before)).then(|| streams.mention(&sentence, at, &free)).flatten();
+        left_out = leaves_out(&sentence, at, left_out, &|object| {
+            streams.mention(&sentence, object, &free, true).is_some()
+        });
+        // `a where …, b where …`: a new stream begins inside what was read as one condition.
+        let readable = |at: usize| free(at) || uses.get(at) == Some(&Use::Shaded) && begins_anew(&sentence, at);
+        let found = (readable(at) && asked.get(at) == Some(&true) && !elsewhere(&sentence, at, before))
+            .then(|| streams.mention(&sentence, at, &readable, listed(reading, &sentence, at, before)))
+            .flatten();
         let Some((to, found)) = found.filter(|(to, _)| {
             !lexicon::is(&sentence, *to, Class::Column)
                 && !(lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table))
+                && !owns(&sentence, *to)
         }) else {
             at += 1;
             continue;
         };
         reading.mark(at, to, Use::Stream);
         mark_nouns(reading, at, to);
+        let spurned = spurned(&sentence, at) || passage::unwanted(&sentence, at);
+        if spurned {
+            // `orders — no, not orders, seats`: what was said before is taken back.
+            reading.mentions.retain(|mention| !mention.candidates.iter().any(|known| found.candidates.contains(known)));
+        }
         reading.mentions.push(Mention {
             from: at,
             to,
             words: sentence.name(at, to),
             candidates: found.candidates,
             how: found.how,
-            left_out,
+            left_out: left_out || spurned,
         });
         at = to;
     }
+}
+
+/// `…, not drivers`, `(not drivers)`, `and not those of drivers`.
+fn spurned(sentence: &Sentence, at: usize) -> bool {
+    let mut here = at;
+    while let Some(before) =
+        here.checked_sub(1).filter(|before| sentence.is(*before, &["the", "of", "those", "ones", "table", "any"]))
+    {
+        here = before;
+    }
+    let not = here.checked_sub(1).filter(|not| sentence.is(*not, &["not"]));
+    not.is_some_and(|not| {
+        not == 0
+            || matches!(sentence.text(not - 1), "," | "(" | ";" | "-" | "–" | "—" | ".")
+            || sentence.is(not - 1, &["and", "but"])
+    })
+}
+
+/// `the insurers' statements`: what is owned is spoken of, and not the owner.
+fn owns(sentence: &Sentence, to: usize) -> bool {
+    let mark = matches!(sentence.text(to), "'" | "’") && sentence.get(to).is_some_and(|token| token.glued);
+    let owned = to + 1 + usize::from(sentence.is(to + 1, &["s"]));
+    mark && sentence.kind(owned) == Some(Kind::Word)
+        && !lexicon::is(sentence, owned, Class::Table)
+        && !lexicon::word_is(sentence.word(owned), Class::Generic)
+}
+
+/// The stream of the next condition: `… and loans where`, `… and the loans whose`.
+fn begins_anew(sentence: &Sentence, at: usize) -> bool {
+    let the = usize::from(sentence.is(at.wrapping_sub(1), &["the"]));
+    let joined = sentence.is(at.wrapping_sub(1 + the), &["and", "plus"]) || sentence.text(at.wrapping_sub(1 + the)) == ",";
+    joined && (at + 1..at + 4).any(|here| sentence.is(here, &["where", "whose", "having"]))
+}
+
+/// Whether a list of streams goes on here, so that an everyday word names one too.
+fn listed(reading: &Reading, sentence: &Sentence, at: usize, before: &Before) -> bool {
+    let mut here = at;
+    while let Some(previous) = here.checked_sub(1).filter(|previous| {
+        separates(sentence, *previous)
+            || sentence.is(*previous, &["the", "our", "my", "all"])
+            || matches!(sentence.text(*previous), "-" | "*" | "•" | "–")
+            || sentence.text(*previous) == "." && sentence.kind(previous.wrapping_sub(1)) == Some(Kind::Number)
+            || sentence.kind(*previous) == Some(Kind::Number)
+    }) {
+        here = previous;
+    }
+    let behind = here < at && here.checked_sub(1).is_some_and(|previous| reading.is(previous, Use::Stream));
+    // The answer to `which streams?` is nothing but names.
+    behind || before.focus.as_deref() == Some("streams") && sentence.len() <= 6
 }
 
 /// `orders table`, `table orders`: the noun belongs to the name.
@@ -55,14 +115,21 @@ fn mark_nouns(reading: &mut Reading, from: usize, to: usize) {
     }
 }
 
-/// Whether names from here on are named to be left out.
-fn leaves_out(sentence: &Sentence, at: usize, before: bool) -> bool {
+/// Whether names from here on are named to be left out. `names` says whether a stream is named at a place.
+fn leaves_out(sentence: &Sentence, at: usize, before: bool, names: &dyn Fn(usize) -> bool) -> bool {
     if let Some(length) = lexicon::phrase(sentence, at, Class::Except) {
         // `drop a copy of orders`, `no, the orders`: not a word for leaving out here.
         let deny = sentence.is(at, &["no"]) && matches!(sentence.text(at + length), "," | "." | "");
+        let mut object = at + length;
+        while sentence.is(object, &["the", "our", "my", "any", "all", "those", "of", "from", "table", "tables", "a", "for"])
+            || matches!(sentence.text(object), ":" | "(")
+        {
+            object += 1;
+        }
         return !deny
             && !(sentence.is(at, &["ignore", "skip", "forget"])
-                && sentence.is(at + 1, &["deletes", "deletions", "duplicates"]));
+                && sentence.is(at + 1, &["deletes", "deletions", "duplicates"]))
+            && names(object);
     }
     if !before {
         return false;
@@ -74,7 +141,7 @@ fn leaves_out(sentence: &Sentence, at: usize, before: bool) -> bool {
         || lexicon::is(sentence, at, Class::Hash)
         || lexicon::is(sentence, at, Class::Mask)
         || lexicon::is(sentence, at, Class::Rename)
-        || sentence.is(at, &["add", "include", "keep", "take", "where", "every", "instead"]);
+        || sentence.is(at, &["add", "include", "keep", "take", "where", "every", "instead", "should", "must", "but"]);
     !ends
 }
 
@@ -105,198 +172,25 @@ fn elsewhere(sentence: &Sentence, at: usize, before: &Before) -> bool {
     verb || cursor || focus
 }
 
-/// `all tables`, `everything`, `order_*`, `all tables that start with log`.
-pub(super) fn read_wildcard(reading: &mut Reading, streams: &Streams) {
-    let sentence = reading.sentence.clone();
-    for at in 0..sentence.len() {
-        if !reading.free(at) {
-            continue;
-        }
-        if let Some(pattern) = star(&sentence, at) {
-            let words = sentence.text(at).to_owned();
-            reading.mark(at, at + 1, Use::Stream);
-            reading.wildcard = Some(Wildcard { pattern, words });
-            return;
-        }
-        if let Some((to, wildcard)) = every(reading, &sentence, at, streams) {
-            reading.mark(at, to, Use::Stream);
-            reading.wildcard = Some(wildcard);
-            return;
-        }
-    }
-    whole_connection(reading, &sentence);
-}
-
-fn star(sentence: &Sentence, at: usize) -> Option<String> {
-    let token = sentence.get(at)?;
-    let name = token.kind == Kind::Word || (token.kind == Kind::Quoted && token.quote != Some('\''));
-    let starred = token.text.contains('*') || (token.text.contains('%') && token.text.len() > 1);
-    let lone = token.text == "*";
-    let cron = lone && sentence.tokens.iter().filter(|token| token.text.contains('*')).count() > 1;
-    (name && starred && !cron && !sentence.is(at.wrapping_sub(1), &["like", "matches", "contains"]))
-        .then(|| token.text.clone())
-}
-
-fn every(reading: &Reading, sentence: &Sentence, at: usize, streams: &Streams) -> Option<(usize, Wildcard)> {
-    if !lexicon::is(sentence, at, Class::All) && !lexicon::word_is(sentence.word(at), Class::Table) {
-        return None;
-    }
-    let named = reading.mentions.iter().any(|mention| !mention.left_out);
-    let mut here = at;
-    if lexicon::is(sentence, at, Class::All) {
-        here += 1;
-        while sentence.is(
-            here,
-            &[
-                "of",
-                "the",
-                "my",
-                "our",
-                "their",
-                "its",
-                "other",
-                "available",
-                "existing",
-                "your",
-                "single",
-                "data",
-                "in",
-                "from",
-                "those",
-                "these",
-            ],
-        ) && reading.free(here)
-        {
-            here += 1;
-        }
-        if here < sentence.len()
-            && sentence.is(here.wrapping_sub(1), &["in", "from"])
-            && !lexicon::word_is(sentence.word(here), Class::Namespace)
-        {
-            here = at + 1;
-        }
-    }
-    let holder = sentence.is(
-        here,
-        &["database", "databse", "db", "schema", "dataset", "catalog", "bucket", "source", "folder", "warehouse"],
-    ) && sentence.is(at, &["whole", "entire", "complete", "full", "all", "everything"]);
-    let tables =
-        lexicon::word_is(sentence.word(here), Class::Table) && !sentence.is(here, &["stream", "copy", "index", "view"]);
-    if tables || holder {
-        let (to, pattern) = affix(sentence, here + 1).unwrap_or((here + 1, "*".to_owned()));
-        // `tables` without `all` is a wildcard only with a pattern behind it.
-        let all = lexicon::is(sentence, at, Class::All) || pattern != "*";
-        return (all && (!named || pattern != "*"))
-            .then(|| (to, Wildcard { pattern, words: sentence.span(at, to).to_owned() }));
-    }
-    // `all customer tables`: a word of the names between.
-    let word = sentence.get(here).filter(|token| token.kind != Kind::Mark && reading.free(here) && here > at)?;
-    if lexicon::is(sentence, here + 1, Class::Table)
-        && sentence.word(here + 1).ends_with('s')
-        && streams.holding(&parts(&word.text)).is_some()
-    {
-        return Some((
-            here + 2,
-            Wildcard { pattern: format!("*{}*", singular(&word.text)), words: sentence.span(at, here + 2).to_owned() },
-        ));
-    }
-    if sentence.is(at, &["everything", "all"]) && !named {
-        let (to, pattern) = affix(sentence, at + 1).unwrap_or((at + 1, "*".to_owned()));
-        let except = lexicon::is(sentence, at + 1, Class::Except);
-        let place = lexicon::is(sentence, at + 1, Class::From)
-            || sentence.is(at + 1, &["in", "of", "to", "into", "data"])
-            || at + 1 >= sentence.len();
-        let whole = sentence.is(at, &["everything"]) && (place || except || pattern != "*")
-            || (sentence.is(at, &["all"])
-                && (except || pattern != "*" || sentence.is(at + 1, &["of"]) && sentence.is(at + 2, &["it", "them"])));
-        let again =
-            sentence.is(at.wrapping_sub(1), &["reload", "drop", "forget", "replace", "overwrite"]) && pattern == "*";
-        return (whole && !again).then(|| (to, Wildcard { pattern, words: sentence.span(at, to).to_owned() }));
-    }
-    None
-}
-
-fn singular(word: &str) -> String {
-    crate::agent::builtin::fold::singulars(&fold(word)).pop().unwrap_or_else(|| fold(word))
-}
-
-/// `starting with order`, `that end in _log`, `containing audit`, `named dim_*`.
-fn affix(sentence: &Sentence, at: usize) -> Option<(usize, String)> {
-    let mut here = at;
-    while sentence
-        .is(here, &["that", "which", "whose", "with", "name", "names", "are", "have", "a", "the", "having", "of"])
-    {
-        here += 1;
-    }
-    let kind = sentence.word(here);
-    let shape: fn(&str) -> String = match kind {
-        "starting" | "start" | "starts" | "beginning" | "begin" | "begins" | "prefixed" | "prefix" => {
-            |name| format!("{name}*")
-        }
-        "ending" | "end" | "ends" | "suffixed" | "suffix" | "finishing" => |name| format!("*{name}"),
-        "containing" | "contain" | "contains" | "including" | "holding" => |name| format!("*{name}*"),
-        "matching" | "match" | "like" | "named" | "called" | "matches" => {
-            |name| if name.contains(['*', '%']) { name.to_owned() } else { format!("{name}*") }
-        }
-        _ => return None,
-    };
-    here += 1;
-    while sentence.is(here, &["with", "in", "by", "on", "the", "word", "prefix", "suffix", "letters"])
-        || matches!(sentence.text(here), ":" | "=")
-    {
-        here += 1;
-    }
-    let token = sentence.get(here).filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted))?;
-    if matches!(kind, "named" | "called") && !token.text.contains(['*', '%']) {
-        return None;
-    }
-    Some((here + 1, shape(&token.text)))
-}
-
-/// `replicate shop_pg to …`: the connection itself is the object.
-fn whole_connection(reading: &mut Reading, sentence: &Sentence) {
-    let nothing = reading.mentions.is_empty() && reading.source.is_some();
-    let verb = sentence.tokens.iter().position(|token| {
-        matches!(
-            token.word.as_str(),
-            "replicate"
-                | "mirror"
-                | "clone"
-                | "migrate"
-                | "backup"
-                | "dump"
-                | "replicating"
-                | "mirroring"
-                | "cloning"
-                | "migrating"
-        ) || (token.word == "back" && sentence.tokens.iter().any(|token| token.word == "up"))
-    });
-    let Some(verb) = verb.filter(|_| nothing) else { return };
-    let object = (verb + 1..sentence.len())
-        .find(|at| !sentence.is(*at, &["up", "the", "our", "my", "of", "whole", "entire", "all", "data", "database"]));
-    if object.is_some_and(|at| reading.is(at, Use::Connection)) {
-        reading.wildcard = Some(Wildcard { pattern: "*".to_owned(), words: String::new() });
-    }
-}
-
 /// Names in places where a stream is due that are none: a slip, or unknown.
 pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Before) {
     let sentence = reading.sentence.clone();
     let mut left_out = false;
     let mut at = 0;
     while at < sentence.len() {
-        left_out = leaves_out(&sentence, at, left_out);
+        left_out = leaves_out(&sentence, at, left_out, &|object| !reading.is_column(object));
         let named = match sentence.get(at) {
             Some(token) if token.kind == Kind::Quoted => token.quote != Some('\''),
             Some(token) => {
                 token.kind == Kind::Word
-                    && !lexicon::is_known(&token.word)
+                    && !lexicon::is_english(&token.word)
                     && !token.text.contains("://")
                     && token.word.chars().any(char::is_alphabetic)
             }
             None => false,
         };
-        if !named || !reading.free(at) {
+        let described = reading.described.get(at) == Some(&true) && !reading.mentions.is_empty();
+        if !named || !reading.free(at) || reading.is_column(at) || described || passage::unwanted(&sentence, at) {
             at += 1;
             continue;
         }
@@ -326,14 +220,14 @@ fn resolve(
 ) {
     let sentence = reading.sentence.clone();
     let name = sentence.name(at, to);
-    let slip = streams.slip(&name).map(|found| (at, to, found));
+    let slip = streams.slip(&name).map(|found| (at, to, found)).or_else(|| two_words(reading, streams, at, to));
     // `the shiny custmers`: words of no meaning may stand before a name with a slip.
     let last = (to > at + 1)
         .then(|| streams.slip(sentence.text(to - 1)).or_else(|| streams.named(sentence.text(to - 1))))
         .flatten()
         .map(|found| (to - 1, to, found));
     if let Some((from, to, found)) = slip.or(last) {
-        reading.mark(at, to, Use::Stream);
+        reading.mark(at.min(from), to, Use::Stream);
         mark_nouns(reading, from, to);
         reading.mentions.push(Mention {
             from,
@@ -351,6 +245,15 @@ fn resolve(
     };
     reading.mark(from, to, Use::Unknown);
     reading.unknown.push((words, from));
+}
+
+/// `housekeping tasks` for `housekeeping_tasks`: the slip and the everyday word beside it are one name.
+fn two_words(reading: &Reading, streams: &Streams, at: usize, to: usize) -> Option<(usize, usize, Found)> {
+    let word = |here: usize| reading.free(here) && reading.sentence.kind(here) == Some(Kind::Word);
+    [(at, to + 1), (at.wrapping_sub(1), to)]
+        .into_iter()
+        .filter(|(from, end)| (*from..*end).all(word) && end - from <= 3)
+        .find_map(|(from, end)| streams.slip(reading.sentence.span(from, end)).map(|found| (from, end, found)))
 }
 
 /// Whether a stream is due where an unknown name stands.

@@ -1,6 +1,6 @@
 //! Which connection is the source and which the destination.
 
-use super::{Before, Place, Reading, Use, region};
+use super::{Before, Place, Reading, Use, passage, region};
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
 use crate::agent::builtin::link::connection::{Directory, Mention};
@@ -121,8 +121,8 @@ struct Spotted {
 }
 
 /// Connections named by name, label or connector.
-pub(super) fn read_strong(reading: &mut Reading, directory: &Directory, before: &Before) {
-    let spotted = spot(reading, directory, &|mention, lead| {
+pub(super) fn read_strong(reading: &mut Reading, directory: &Directory, before: &Before, asked: &[bool]) {
+    let spotted = spot(reading, directory, asked, &|mention, lead| {
         mention.strong || matches!(lead, Lead::Source | Lead::Destination) && mention.how == How::Name
     });
     assign(reading, directory, before, spotted);
@@ -131,7 +131,12 @@ pub(super) fn read_strong(reading: &mut Reading, directory: &Directory, before: 
 /// Connections named by a word of their label or kind, where a place is meant and nothing else goes by that name.
 pub(super) fn read_weak(reading: &mut Reading, directory: &Directory, before: &Before, streams: &Streams) {
     let asked = before.focus.as_deref().is_some_and(|focus| focus.ends_with(".connection"));
-    let spotted = spot(reading, directory, &|mention, lead| {
+    let asked_for: Vec<bool> = reading.described.iter().map(|described| !described).collect();
+    let namespace = before.focus.as_deref() == Some("destination.namespace");
+    let spotted = spot(reading, directory, &asked_for, &|mention, lead| {
+        if namespace && mention.to == mention.from + 1 {
+            return false;
+        }
         let noun = mention.to > mention.from + 1;
         let place = matches!(lead, Lead::Source | Lead::Destination | Lead::Beside) || noun || asked;
         // A word of a label is no name: a stream of that name has been read before.
@@ -140,14 +145,21 @@ pub(super) fn read_weak(reading: &mut Reading, directory: &Directory, before: &B
     assign(reading, directory, before, spotted);
 }
 
-fn spot(reading: &mut Reading, directory: &Directory, accept: &dyn Fn(&Mention, Lead) -> bool) -> Vec<Spotted> {
+fn spot(
+    reading: &mut Reading,
+    directory: &Directory,
+    asked: &[bool],
+    accept: &dyn Fn(&Mention, Lead) -> bool,
+) -> Vec<Spotted> {
     let sentence = reading.sentence.clone();
     let mut spotted: Vec<Spotted> = Vec::new();
     let mut at = 0;
     while at < sentence.len() {
         let uses = reading.uses.clone();
         let free = |at: usize| uses.get(at) == Some(&Use::Free);
-        let found = free(at).then(|| directory.mention(&sentence, at, &free)).flatten();
+        let found = (free(at) && asked.get(at) == Some(&true) && !passage::unwanted(&sentence, at))
+            .then(|| directory.mention(&sentence, at, &free))
+            .flatten();
         let Some(mention) = found else {
             at += 1;
             continue;
@@ -192,7 +204,11 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
             && is_to(&sentence, next)
             && spotted.get(index + 1).is_some_and(|other| other.mention.from <= next + 4);
         match spot.lead {
-            Lead::Instead => reading.replaced.extend(spot.mention.names.iter().cloned()),
+            Lead::Instead => take_back(reading, &spot.mention.names),
+            // `they are dropped into the bucket`: where they are, since nothing can be written there.
+            Lead::Destination if !can(directory, spot, false) && can(directory, spot, true) && others(directory, &spotted, index) => {
+                put_source(reading, directory, spot);
+            }
             Lead::Source => put_source(reading, directory, spot),
             Lead::Destination if between => open.push(spot.clone()),
             Lead::Destination => put_destination(reading, directory, spot),
@@ -207,13 +223,7 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
         }
     }
     for spot in open {
-        let can = |source: bool| {
-            spot.mention
-                .names
-                .iter()
-                .filter_map(|name| directory.get(name))
-                .any(|connection| if source { connection.source } else { connection.destination })
-        };
+        let can = |source: bool| can(directory, &spot, source);
         let focus = before.focus.as_deref();
         let has_source = reading.source.is_some();
         let has_destination = reading.destination.is_some();
@@ -234,6 +244,27 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
         };
         if source { put_source(reading, directory, &spot) } else { put_destination(reading, directory, &spot) }
     }
+}
+
+/// What was named before and is not meant after all.
+fn take_back(reading: &mut Reading, names: &[String]) {
+    reading.replaced.extend(names.iter().cloned());
+    let meant = |place: &Place| !place.names.iter().all(|name| names.contains(name));
+    reading.source = reading.source.take().filter(meant);
+    reading.destination = reading.destination.take().filter(meant);
+}
+
+fn can(directory: &Directory, spot: &Spotted, source: bool) -> bool {
+    spot.mention
+        .names
+        .iter()
+        .filter_map(|name| directory.get(name))
+        .any(|connection| if source { connection.source } else { connection.destination })
+}
+
+/// Whether another place in the sentence can be written to.
+fn others(directory: &Directory, spotted: &[Spotted], index: usize) -> bool {
+    spotted.iter().enumerate().any(|(other, spot)| other != index && spot.lead != Lead::Source && can(directory, spot, false))
 }
 
 fn place(reading: &Reading, spot: &Spotted, fits: impl Fn(&String) -> bool) -> Place {
@@ -292,7 +323,9 @@ pub(super) fn read_unknown(reading: &mut Reading, directory: &Directory, before:
                 || sentence.is(here, &["cast", "convert", "change", "turn", "set", "map"])
         }) && !(region::clause_start(&sentence, at)..at)
             .any(|here| sentence.is(here, &["source", "destination", "target"]));
-        if !leads || (lexicon::is_known(&token.word) && foreign.is_none()) || renaming || token.quote == Some('\'') {
+        let english = lexicon::is_english(&token.word) && foreign.is_none();
+        let described = reading.described.get(at) == Some(&true);
+        if !leads || english || renaming || described || token.quote == Some('\'') || reading.is_column(at) {
             continue;
         }
         let source = match lead {
@@ -331,7 +364,11 @@ pub(super) fn read_unknown(reading: &mut Reading, directory: &Directory, before:
 pub(super) fn run_end(reading: &Reading, at: usize) -> usize {
     let sentence = &reading.sentence;
     let mut to = at + 1;
-    while reading.free(to) && sentence.kind(to) == Some(Kind::Word) && !lexicon::is_known(sentence.word(to)) {
+    while reading.free(to)
+        && sentence.kind(to) == Some(Kind::Word)
+        && !lexicon::is_english(sentence.word(to))
+        && !reading.is_column(to)
+    {
         to += 1;
     }
     to

@@ -47,8 +47,11 @@ fn compared(sentence: &Sentence, at: usize) -> bool {
         sentence.kind(at) == Some(Kind::Operator)
             && matches!(sentence.text(at), "=" | "==" | "!=" | "<>" | "<" | ">" | "<=" | ">=" | "≥" | "≤" | "≠")
     };
+    if heading(sentence, at) || operator(at) && at > 0 && heading(sentence, at - 1) {
+        return false;
+    }
     if operator(at) || operator(at + 1) {
-        return !sentence.is(at, &["source", "destination", "target", "schedule", "cron"]);
+        return true;
     }
     let Some(before) = at.checked_sub(1) else { return false };
     let role = |at: usize| {
@@ -56,11 +59,21 @@ fn compared(sentence: &Sentence, at: usize) -> bool {
             .is(at, &["source", "destination", "target", "sink", "it", "that", "one", "warehouse", "database", "which"])
     };
     if operator(before) {
-        return !before.checked_sub(1).is_some_and(role);
+        return !before.checked_sub(1).is_some_and(|at| role(at) || heading(sentence, at));
     }
     let copula = sentence.is(before, &["is", "are", "equals", "equal", "contains", "like", "was"])
         || (sentence.is(before, &["not"]) && before.checked_sub(1).is_some_and(|at| sentence.is(at, &["is", "are"])));
     copula && !before.checked_sub(1).is_some_and(role) && !sentence.is(at, &["in", "from", "the", "to", "on", "a"])
+}
+
+/// `Table = students`, `frequency = daily`: a setting and no comparison.
+fn heading(sentence: &Sentence, at: usize) -> bool {
+    const HEADINGS: &[&str] = &[
+        "source", "destination", "target", "schedule", "cron", "table", "tables", "stream", "streams", "frequency",
+        "schema", "dataset", "namespace", "mode", "cursor", "watermark", "key", "lookback", "timezone", "from", "to",
+        "columns", "drop", "hash", "mask", "exclude", "what", "when", "where", "redact", "remove", "include",
+    ];
+    sentence.is(at, HEADINGS) && matches!(sentence.text(at + 1), "=" | "==" | "->" | "=>")
 }
 
 /// Where the clause around a token begins: after the last full stop, semicolon or comma, or after an `and` that leads a verb.

@@ -152,13 +152,9 @@ fn relinked(request: &Request<'_>) -> Going<Vec<Pick>> {
             pick.candidates.iter().filter(|candidate| place.names.contains(&candidate.connection)).cloned().collect();
         if here.is_empty() {
             let last = pick.words.rsplit('.').next().unwrap_or(&pick.words).to_owned();
-            let named = request.streams.named(&pick.words).or_else(|| request.streams.named(&last));
-            let again: Vec<Candidate> = named
-                .map(|found| found.candidates)
-                .unwrap_or_default()
-                .into_iter()
-                .filter(|candidate| place.names.contains(&candidate.connection))
-                .collect();
+            let among = Some(place.names.as_slice());
+            let named = request.streams.named_in(&pick.words, among).or_else(|| request.streams.named_in(&last, among));
+            let again: Vec<Candidate> = named.map(|found| found.candidates).unwrap_or_default();
             if again.is_empty() {
                 let names = place.names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
                 let likely = request.streams.like(&last, Some(&place.names));

@@ -384,17 +384,10 @@ fn is_passive(sentence: &crate::agent::builtin::token::Sentence, verb: usize, af
 
 /// The type that is named here, as plans write it, and the token after it.
 fn type_at(sentence: &crate::agent::builtin::token::Sentence, at: usize) -> Option<(String, usize)> {
-    let mut best: Option<(&str, usize)> = None;
-    for (canonical, words) in lexicon::types() {
-        for word in words {
-            let length = word.split_whitespace().count();
-            let matches = word.split_whitespace().enumerate().all(|(step, part)| sentence.word(at + step) == part);
-            if matches && best.is_none_or(|(_, longest)| length > longest) {
-                best = Some((canonical, length));
-            }
-        }
-    }
-    let (canonical, length) = best?;
+    let (words, canonical) = lexicon::types()
+        .iter()
+        .find(|(words, _)| words.iter().enumerate().all(|(step, word)| sentence.word(at + step) == word))?;
+    let length = words.len();
     let to = at + length;
     if sentence.text(to) == "(" {
         let close = (to..sentence.len().min(to + 6)).find(|at| sentence.text(*at) == ")")?;

@@ -16,6 +16,7 @@ use super::numeric::{Bounds, put_i128, put_i256, put_text};
 use super::scalar::{date_out, keeps_digits, timestamp_out};
 use super::{HEADER, Refusal, TRAILER};
 use crate::connectors::postgres::data_type::Wire;
+use crate::connectors::postgres::raw::row_length;
 use crate::connectors::{ConnectorError, ErrorKind, LogicalType, Unit};
 
 /// How one column is sent.
@@ -60,6 +61,23 @@ pub(in super::super) struct Encoded {
 }
 
 impl Encoded {
+    /// Rows that are in this form already.
+    pub(in super::super) fn of_rows(bytes: Bytes, fields: usize) -> Option<Self> {
+        let mut ends = Vec::new();
+        let mut end = 0;
+        while end < bytes.len() {
+            end += row_length(bytes.get(end..)?, fields).ok().flatten()?;
+            ends.push(end);
+        }
+        Some(Self { bytes, origins: (0..ends.len()).collect(), ends, refused: Vec::new() })
+    }
+
+    /// One row's bytes.
+    pub(in super::super) fn row(&self, row: usize) -> Bytes {
+        let start = row.checked_sub(1).and_then(|row| self.ends.get(row)).copied().unwrap_or(0);
+        self.bytes.slice(start..self.ends.get(row).copied().unwrap_or(start))
+    }
+
     pub(in super::super) fn len(&self) -> usize {
         self.ends.len()
     }

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 pub(crate) struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
+    after: Duration,
     body: Sent,
 }
 
@@ -29,11 +30,43 @@ enum Sent {
     },
     Plain(String),
     Nothing,
+    /// Chunks, and then nothing more for good.
+    Stalled(Vec<Value>),
 }
 
 impl Answer {
     fn stream(chunks: Vec<Value>) -> Self {
-        Self { status: 200, headers: Vec::new(), body: Sent::Stream { chunks, cut: false } }
+        Self::with(Sent::Stream { chunks, cut: false })
+    }
+
+    fn with(body: Sent) -> Self {
+        Self { status: 200, headers: Vec::new(), after: Duration::ZERO, body }
+    }
+
+    /// Text, and then silence.
+    pub(crate) fn stalled(text: &str) -> Self {
+        Self::with(Sent::Stalled(vec![delta(&json!({"content": text}), None)]))
+    }
+
+    /// A whole reply that is no stream.
+    pub(crate) fn whole(message: &Value) -> Self {
+        let reply = json!({"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]});
+        let text = serde_json::to_string_pretty(&reply).unwrap();
+        Self::with(Sent::Plain(text)).header("content-type", "application/json; charset=utf-8")
+    }
+
+    /// The head comes at once and the first byte of the body after this long.
+    pub(crate) fn after(mut self, pause: Duration) -> Self {
+        self.after = pause;
+        self
+    }
+
+    /// The last chunk and the end marker are missing, and the line is closed as if all were well.
+    pub(crate) fn truncated(mut self) -> Self {
+        if let Sent::Stream { chunks, .. } = &mut self.body {
+            chunks.pop();
+        }
+        self
     }
 
     pub(crate) fn text(pieces: &[&str]) -> Self {
@@ -54,11 +87,11 @@ impl Answer {
     }
 
     pub(crate) fn error(status: u16, body: &str) -> Self {
-        Self { status, headers: Vec::new(), body: Sent::Plain(body.to_owned()) }
+        Self { status, ..Self::with(Sent::Plain(body.to_owned())) }
     }
 
     pub(crate) fn silence() -> Self {
-        Self { status: 200, headers: Vec::new(), body: Sent::Nothing }
+        Self::with(Sent::Nothing)
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -144,14 +177,27 @@ async fn answer(State(kept): State<Kept>, headers: HeaderMap, Json(body): Json<V
     let next = kept.answers.lock().unwrap().pop_front();
     let Some(answer) = next else { return axum::http::StatusCode::GONE.into_response() };
     let mut response = Response::builder().status(answer.status);
+    if !answer.headers.iter().any(|(name, _)| *name == "content-type") {
+        response = response.header("content-type", "text/event-stream");
+    }
     for (name, value) in answer.headers {
         response = response.header(name, value);
     }
+    let pause = answer.after;
+    let pause = futures::stream::once(async move {
+        tokio::time::sleep(pause).await;
+        Ok::<_, std::io::Error>(String::new())
+    });
+    let event = |chunk: &Value| format!("data: {chunk}\n\n");
     let body = match answer.body {
         Sent::Plain(text) => Body::from(text),
         Sent::Nothing => Body::from_stream(futures::stream::pending::<Result<Vec<u8>, Infallible>>()),
+        Sent::Stalled(chunks) => {
+            let lines = chunks.iter().map(event).map(Ok::<_, Infallible>).collect::<Vec<_>>();
+            Body::from_stream(futures::stream::iter(lines).chain(futures::stream::pending()))
+        }
         Sent::Stream { chunks, cut } => {
-            let mut lines: Vec<String> = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+            let mut lines: Vec<String> = chunks.iter().map(event).collect();
             if !cut && !lines.is_empty() {
                 lines.push("data: [DONE]\n\n".to_owned());
             }
@@ -161,10 +207,10 @@ async fn answer(State(kept): State<Kept>, headers: HeaderMap, Json(body): Json<V
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 Err(std::io::Error::other("cut"))
             });
-            Body::from_stream(lines.chain(broken))
+            Body::from_stream(pause.chain(lines).chain(broken))
         }
     };
-    response.header("content-type", "text/event-stream").body(body).unwrap()
+    response.body(body).unwrap()
 }
 
 /// What real endpoints answer with status 400 when it does not hold.
