@@ -89,7 +89,11 @@ impl OpenAi {
             .with_api_key(config.key.as_ref().map_or("none", Secret::expose))
             .with_org_id("")
             .with_project_id("");
-        Ok(Self { client: Client::build(http, endpoint).with_http_service(door), config, plain: AtomicBool::new(false) })
+        Ok(Self {
+            client: Client::build(http, endpoint).with_http_service(door),
+            config,
+            plain: AtomicBool::new(false),
+        })
     }
 
     /// Opens a stream and waits until something is said: until then the attempt can be made again.
@@ -145,7 +149,10 @@ impl ChatModel for OpenAi {
                 Ok((heard, chunks)) if plain => return Ok(written(deltas(heard, chunks))),
                 Ok((heard, chunks)) => return Ok(deltas(heard, chunks)),
                 Err(fault) if fault.without_tools && !plain => {
-                    tracing::info!(model.name = self.config.model, "the endpoint has no tool calls; they are written down");
+                    tracing::info!(
+                        model.name = self.config.model,
+                        "the endpoint has no tool calls; they are written down"
+                    );
                     plain = true;
                     self.plain.store(true, Ordering::Relaxed);
                     body = plain::body(&self.config, &request);
@@ -235,7 +242,8 @@ fn fault(error: OpenAIError, now: DateTime<Utc>) -> Fault {
                 *known = wait;
             }
             fault.without_tools = plain::refuses_tools(status, &body);
-            fault.again = fault.again.filter(|_| !fault.without_tools).filter(|_| !asked.never).map(|known| known.or(wait));
+            fault.again =
+                fault.again.filter(|_| !fault.without_tools).filter(|_| !asked.never).map(|known| known.or(wait));
             fault
         }
         Err(error) if error.is::<NoReply>() => ModelError::Malformed(anyhow::Error::from_boxed(error)).into(),

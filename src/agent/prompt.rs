@@ -187,7 +187,17 @@ mod tests {
         let ended = EndedRun { run: "r1", phase: "failed", pipeline: "p", rows: [1, 2, 3], error: Some(("auth", "x")) };
         let text = run_ended(&ended);
         assert!(!text.contains("{{") && text.contains(&run_ended_mark("r1")) && text.contains("`auth`: x"), "{text}");
-        let filled = ["run_ended", "earlier", "json_protocol", "system", "conduct", "planning", "untrusted", "today", "chosen_by_text"];
+        let filled = [
+            "run_ended",
+            "earlier",
+            "json_protocol",
+            "system",
+            "conduct",
+            "planning",
+            "untrusted",
+            "today",
+            "chosen_by_text",
+        ];
         for (name, text) in FILES.iter().filter(|(name, _)| !filled.contains(name)) {
             assert!(!text.contains("{{"), "{name} has a placeholder that nobody fills");
         }

@@ -9,7 +9,8 @@ use super::spec::{MaskSpec, StreamSpec};
 use super::{Problem, cast};
 use crate::catalog::nearest;
 use crate::connectors::{
-    Column, ColumnType, Deletes, Destination, DestinationAbilities, Fidelity, Folding, LogicalType, OUR_PREFIX, StreamSchema,
+    Column, ColumnType, Deletes, Destination, DestinationAbilities, Fidelity, Folding, LogicalType, OUR_PREFIX,
+    StreamSchema,
 };
 
 /// Did-you-mean is worked out for so many unknown names of one stream at most.
@@ -248,13 +249,7 @@ fn names_fit(
 }
 
 /// A table of the destination can have as many columns as this, ours among them.
-fn columns_fit(
-    spec: &StreamSpec,
-    at: &str,
-    columns: usize,
-    abilities: &DestinationAbilities,
-    findings: &mut Findings,
-) {
+fn columns_fit(spec: &StreamSpec, at: &str, columns: usize, abilities: &DestinationAbilities, findings: &mut Findings) {
     let ours = 2 + usize::from(spec.deletes == Some(Deletes::Soft));
     let Some(most) = abilities.column_limit.map(|limit| limit.saturating_sub(ours)) else { return };
     if columns > most {
@@ -262,7 +257,8 @@ fn columns_fit(
             "`{}` would bring {columns} columns; a table of the destination takes {most}, besides this product's own.",
             spec.stream
         );
-        let fewer = "Name those that are needed in `select`, leave others out with `exclude`, or write to files or DuckDB.";
+        let fewer =
+            "Name those that are needed in `select`, leave others out with `exclude`, or write to files or DuckDB.";
         findings.refuse(Problem::new(at, "too_many_columns", message).suggest(fewer));
     }
 }

@@ -50,10 +50,13 @@ fn places(heard: &PlanSpec, plan: &PlanSpec) -> Vec<Problem> {
     } else if let Some(meant) = &heard.destination.namespace
         && plan.destination.namespace.as_ref().is_none_or(|planned| !planned.eq_ignore_ascii_case(meant))
     {
-        let planned = plan.destination.namespace.as_deref().map_or("its default".to_owned(), |name| format!("`{name}`"));
+        let planned =
+            plan.destination.namespace.as_deref().map_or("its default".to_owned(), |name| format!("`{name}`"));
         doubts.push(doubt(
             "/destination/namespace",
-            format!("Your words seem to name `{meant}` as the place in the destination; this plan writes to {planned}."),
+            format!(
+                "Your words seem to name `{meant}` as the place in the destination; this plan writes to {planned}."
+            ),
         ));
     }
     doubts
@@ -87,12 +90,17 @@ fn streams<'a>(
 fn rows(at: &str, meant: &StreamSpec, planned: &StreamSpec, columns: Option<&[Column]>) -> Option<Problem> {
     let columns = columns?;
     let plain = |filter: &Option<String>| {
-        filter.as_ref().and_then(|text| parse(text, columns, "").ok()).map(|filter| render(&canonical(&filter, columns)))
+        filter
+            .as_ref()
+            .and_then(|text| parse(text, columns, "").ok())
+            .map(|filter| render(&canonical(&filter, columns)))
     };
     let stream = &planned.stream;
     let message = match (plain(&meant.filter), plain(&planned.filter)) {
         (Some(meant), Some(planned)) if meant != planned => {
-            format!("Of `{stream}` your words seem to mean the rows where {meant}; this plan moves those where {planned}.")
+            format!(
+                "Of `{stream}` your words seem to mean the rows where {meant}; this plan moves those where {planned}."
+            )
         }
         // A filter that cannot be read here is not compared.
         (Some(words), None) if planned.filter.is_none() => {
@@ -112,8 +120,7 @@ fn modes(at: &str, meant: &StreamSpec, planned: &StreamSpec) -> Option<Problem> 
         // Reading in full is what is understood where nothing was said, and contradicts nothing.
         return (meant.read != ReadSpec::Full).then(|| {
             let (meant, planned) = (read(meant.read), read(planned.read));
-            let message =
-                format!("Your words seem to ask for {meant} of `{stream}`; this plan makes {planned}.");
+            let message = format!("Your words seem to ask for {meant} of `{stream}`; this plan makes {planned}.");
             doubt(format!("{at}/read"), message)
         });
     }
@@ -210,8 +217,11 @@ mod tests {
             Column::new(name, ColumnType::new(logical, "postgres", spelled), true)
         };
         let text = || LogicalType::Text;
-        let columns =
-            [column("id", LogicalType::Int64, "bigint"), column("state", text(), "text"), column("note", text(), "text")];
+        let columns = [
+            column("id", LogicalType::Int64, "bigint"),
+            column("state", text(), "text"),
+            column("note", text(), "text"),
+        ];
         let found = doubts(&spec(heard), &spec(planned), |_| Some(&columns));
         found.into_iter().map(|doubt| format!("{} {}", doubt.pointer, doubt.message)).collect()
     }

@@ -47,7 +47,10 @@ fn modes() -> [(&'static str, Value); 5] {
         ("replace", json!({"read": "full", "write": "replace"})),
         ("append", json!({"read": "full", "write": "append"})),
         ("merge", json!({"read": "full", "write": "merge", "key": ["id"]})),
-        ("increments", json!({"read": "incremental", "cursor": "changed", "null_cursor": "include", "write": "append"})),
+        (
+            "increments",
+            json!({"read": "incremental", "cursor": "changed", "null_cursor": "include", "write": "append"}),
+        ),
         (
             "merged_increments",
             json!({"read": "incremental", "cursor": "changed", "null_cursor": "include", "write": "merge", "key": ["id"]}),

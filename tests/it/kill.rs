@@ -214,7 +214,9 @@ async fn killed_and_whole(from: Kind, to: Kind, name: &str, mode: Value) {
         change(&shop, &growth(rows, GROWTH, update)).await;
         rows += GROWTH;
     }
-    println!("{from:?} to {to:?} by {name}: {kills} kills in {round} rounds, {midway} of them between two commits of a run");
+    println!(
+        "{from:?} to {to:?} by {name}: {kills} kills in {round} rounds, {midway} of them between two commits of a run"
+    );
 }
 
 async fn by_replace(from: Kind, to: Kind) {

@@ -1,5 +1,6 @@
 //! Systems by kind, so that one test goes through all of them: real ones, filled and looked at natively.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -157,7 +158,7 @@ impl System {
         let table_name = quoted(table);
         let mut sql = format!("create table if not exists {table_name} ({columns});");
         for rows in rows.chunks(2_000) {
-            sql.push_str(&format!("insert into {table_name} values {};", rows.join(", ")));
+            let _ = write!(sql, "insert into {table_name} values {};", rows.join(", "));
         }
         let Place::Folder(path) = &self.place else { return self.run(&sql).await };
         let folder = path.join(table);

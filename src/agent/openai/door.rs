@@ -72,7 +72,8 @@ impl Door {
                 return None;
             }
             // How long a reply may take to begin is the attempt's limit and not this one.
-            let next = if arrived == 0 { Ok(pieces.next().await) } else { tokio::time::timeout(silence, pieces.next()).await };
+            let next =
+                if arrived == 0 { Ok(pieces.next().await) } else { tokio::time::timeout(silence, pieces.next()).await };
             let (piece, arrived, ended) = match next {
                 Ok(None) => return None,
                 Ok(Some(Ok(piece))) if arrived + piece.len() > LONGEST_REPLY => {
@@ -108,7 +109,9 @@ fn as_one_event(response: Response) -> Response {
         let bytes = piece.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte });
         bytes.collect::<Vec<u8>>()
     };
-    let body = response.bytes_stream().map(move |piece| piece.map(|piece| Bytes::from(unbroken(piece))).map_err(std::io::Error::other));
+    let body = response
+        .bytes_stream()
+        .map(move |piece| piece.map(|piece| Bytes::from(unbroken(piece))).map_err(std::io::Error::other));
     let edge = |bytes: &'static [u8]| futures::stream::iter([Ok(Bytes::from_static(bytes))]);
     rebuilt(edge(b"data: ").chain(body).chain(edge(b"\n\n")).boxed())
 }

@@ -121,7 +121,9 @@ mod tests {
 
     fn calls(text: &str) -> Vec<(String, Value)> {
         let calls = read(text).into_iter();
-        calls.filter_map(|delta| if let Delta::Call(call) = delta { Some((call.name, call.arguments)) } else { None }).collect()
+        calls
+            .filter_map(|delta| if let Delta::Call(call) = delta { Some((call.name, call.arguments)) } else { None })
+            .collect()
     }
 
     #[test]
@@ -154,7 +156,10 @@ mod tests {
     fn what_endpoints_say_about_tools_is_known() {
         for (status, body) in [
             (400, r#"{"error":{"message":"registry.ollama.ai/library/gemma3:4b does not support tools"}}"#),
-            (400, r#"{"message":"\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set"}"#),
+            (
+                400,
+                r#"{"message":"\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set"}"#,
+            ),
             (500, r#"{"error":{"code":500,"message":"tools param requires --jinja flag"}}"#),
             (404, r#"{"error":{"message":"No endpoints found that support tool use."}}"#),
         ] {

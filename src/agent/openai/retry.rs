@@ -59,10 +59,9 @@ impl From<ModelError> for Fault {
         let again = match &error {
             ModelError::Throttled { retry_after } => Some(*retry_after),
             ModelError::Unreachable(_) => Some(None),
-            ModelError::TooLong
-            | ModelError::Unauthorized
-            | ModelError::Malformed(_)
-            | ModelError::Refused { .. } => None,
+            ModelError::TooLong | ModelError::Unauthorized | ModelError::Malformed(_) | ModelError::Refused { .. } => {
+                None
+            }
         };
         Self { error, again, without_tools: false }
     }
@@ -177,7 +176,10 @@ mod tests {
         for nothing in ["", "-3", "soon", "NaN", "inf"] {
             assert_eq!(waits(&[("retry-after", nothing)]), None, "{nothing}");
         }
-        assert_eq!(waits(&[("retry-after-ms", "250"), ("retry-after", "9")]), Some(Wait::For(Duration::from_millis(250))));
+        assert_eq!(
+            waits(&[("retry-after-ms", "250"), ("retry-after", "9")]),
+            Some(Wait::For(Duration::from_millis(250)))
+        );
     }
 
     #[test]

@@ -289,7 +289,10 @@ mod tests {
             assert_eq!(said, "Hello <think> you", "{size}");
         }
         let mut assembler = Assembler::default();
-        assert_eq!(assembler.take(&json!({"choices": [{"delta": {"content": "<thi"}, "finish_reason": "stop"}]})), None);
+        assert_eq!(
+            assembler.take(&json!({"choices": [{"delta": {"content": "<thi"}, "finish_reason": "stop"}]})),
+            None
+        );
         assert_eq!(assembler.finish().remove(0).unwrap(), Delta::Text("<thi".to_owned()));
         let mut assembler = Assembler::default();
         let parts = json!([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Yes."}]);

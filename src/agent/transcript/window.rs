@@ -217,7 +217,11 @@ mod tests {
         for letters in 0..200 {
             let short = cut(&wrapped, letters);
             assert!(!untrusted::is_open(&short), "{letters}: {short}");
-            assert_eq!(short.matches("<untrusted").count(), short.matches("</untrusted>").count(), "{letters}: {short}");
+            assert_eq!(
+                short.matches("<untrusted").count(),
+                short.matches("</untrusted>").count(),
+                "{letters}: {short}"
+            );
         }
     }
 }

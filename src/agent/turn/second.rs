@@ -41,9 +41,12 @@ impl Turn<'_> {
                 now: self.agent.workspace.clock.now(),
                 cancel: self.cancel.child_token(),
             };
-            let reply: Vec<Delta> = Builtin::new().stream(request).await.ok()?.filter_map(async |delta| delta.ok()).collect().await;
-            let calls: Vec<ToolCall> =
-                reply.into_iter().filter_map(|delta| if let Delta::Call(call) = delta { Some(call) } else { None }).collect();
+            let reply: Vec<Delta> =
+                Builtin::new().stream(request).await.ok()?.filter_map(async |delta| delta.ok()).collect().await;
+            let calls: Vec<ToolCall> = reply
+                .into_iter()
+                .filter_map(|delta| if let Delta::Call(call) = delta { Some(call) } else { None })
+                .collect();
             if calls.is_empty() {
                 return None;
             }

@@ -29,7 +29,8 @@ pub(super) fn is_deferred(name: &str) -> bool {
 /// The metadata columns' values if they are the same in every row.
 pub(super) fn tail(records: &RecordBatch) -> Option<RecordBatch> {
     let schema = records.schema();
-    let places: Vec<usize> = (0..records.num_columns()).filter(|index| is_deferred(schema.field(*index).name())).collect();
+    let places: Vec<usize> =
+        (0..records.num_columns()).filter(|index| is_deferred(schema.field(*index).name())).collect();
     let constant = records.num_rows() > 0
         && places.len() == 2
         && places.iter().all(|place| records.columns().get(*place).is_some_and(is_constant));

@@ -172,9 +172,8 @@ impl Loading<'_> {
     /// A row of bytes as the server itself writes its values; `None` when it does not understand the row at all.
     async fn written(&self, row: Bytes) -> Result<Option<String>, ConnectorError> {
         let failed = |error| self.failed(error);
-        let list = |of: &dyn Fn(&(String, String)) -> String| {
-            self.load.columns.iter().map(of).collect::<Vec<_>>().join(", ")
-        };
+        let list =
+            |of: &dyn Fn(&(String, String)) -> String| self.load.columns.iter().map(of).collect::<Vec<_>>().join(", ");
         let table = format!(
             "savepoint towpath_row; create temp table _towpath_refused ({})",
             list(&|(name, kind)| format!("{} {kind}", quote(name)))

@@ -159,7 +159,8 @@ async fn in_place(
     }
     let lanes = table::lanes(&shown, &request.columns, &types, &standing)?;
     let staged = merge.is_some() || lanes.iter().any(|lane| !lane.direct);
-    let layout = Layout { namespace: namespace.to_owned(), shown, table, staging: None, lanes, staged, merge, bare: false };
+    let layout =
+        Layout { namespace: namespace.to_owned(), shown, table, staging: None, lanes, staged, merge, bare: false };
     Ok((layout, committed))
 }
 

@@ -114,7 +114,10 @@ async fn worker(
         // It lives as long as the transaction that exported it: the next attempt takes another one.
         Some(_) => ConnectorError::new(
             ErrorKind::Unreachable,
-            format!("{}: the snapshot that its readers share is gone, with the connection that held it.", reading.doing()),
+            format!(
+                "{}: the snapshot that its readers share is gone, with the connection that held it.",
+                reading.doing()
+            ),
         )
         .because(error),
         None => failed(error),

@@ -130,7 +130,8 @@ impl PostgresWriter {
             let lanes = || self.layout.lanes.iter().filter(|lane| names.contains(&lane.name.as_str()));
             let list = lanes().map(|lane| lane.expression.clone()).collect::<Vec<_>>().join(", ");
             let (table, names) = (&self.layout.table, quoted_list(lanes().map(|lane| lane.name.as_str())));
-            how.then = vec![format!("insert into {table} ({names}) overriding system value select {list} from {STAGE}")];
+            how.then =
+                vec![format!("insert into {table} ({names}) overriding system value select {list} from {STAGE}")];
         }
         let picks = self.picks(&names);
         let rows = batch.records.num_rows();
@@ -181,8 +182,7 @@ impl PostgresWriter {
             let names: Vec<&str> =
                 deleted_columns(&self.layout.lanes, key).iter().map(|lane| lane.name.as_str()).collect();
             let how = Load { then: statements.delete, counted: false, ..self.plan(&names, false) };
-            let parcel =
-                Parcel::Batch { records: records(), picks: self.picks(&names), rows: ranges(&newest.deletes) };
+            let parcel = Parcel::Batch { records: records(), picks: self.picks(&names), rows: ranges(&newest.deletes) };
             rejected.extend(self.rejected(batch, load(&self.session, &parcel, &how).await?));
         }
         Ok(rejected)
@@ -209,9 +209,10 @@ impl PostgresWriter {
         let firsts: Vec<usize> = parts.iter().map(|(first, _)| *first).collect();
         let parcels = parts.into_iter().map(|(_, rows)| Parcel::Raw { rows, fields }).collect();
         let refused = self.hands.load(&self.session, parcels, &how).await?;
-        let rejected = firsts.into_iter().zip(refused).flat_map(|(first, refused)| {
-            refused.into_iter().map(move |refused| (first + refused.row, refused))
-        });
+        let rejected = firsts
+            .into_iter()
+            .zip(refused)
+            .flat_map(|(first, refused)| refused.into_iter().map(move |refused| (first + refused.row, refused)));
         Ok(rejected
             .map(|(row, refused)| RejectedRow {
                 position: format!("row {} of batch {}", row + 1, self.batches),
@@ -231,9 +232,8 @@ impl PostgresWriter {
             RejectedRow {
                 position: format!("row {} of batch {}", refused.row + 1, self.batches),
                 code: refused.code.to_owned(),
-                reason: lane.map_or(refused.reason.clone(), |lane| {
-                    format!("Column `{}`: {}.", lane.name, refused.reason)
-                }),
+                reason: lane
+                    .map_or(refused.reason.clone(), |lane| format!("Column `{}`: {}.", lane.name, refused.reason)),
                 row: Some(serde_json::Value::Object(cells).to_string()),
             }
         };

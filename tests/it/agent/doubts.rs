@@ -1,4 +1,5 @@
 //! A model's plan is held against what the planner reads in the same words.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use serde_json::{Value, json};
 use towpath::events::Event;
@@ -12,7 +13,9 @@ async fn doubts(house: &House) -> Vec<String> {
         _ => None,
     });
     let told = view.expect("a plan is on offer").warnings.into_iter();
-    told.filter(|warning| warning.code == "differs_from_words").map(|told| format!("{} {}", told.pointer, told.message)).collect()
+    told.filter(|warning| warning.code == "differs_from_words")
+        .map(|told| format!("{} {}", told.pointer, told.message))
+        .collect()
 }
 
 fn changed(stream: &str, change: impl FnOnce(&mut Value)) -> Step {
@@ -43,7 +46,11 @@ async fn a_plan_that_does_what_was_said_is_not_doubted() {
 #[tokio::test]
 async fn a_plan_that_does_something_else_says_so_and_still_waits() {
     let cases = [
-        ("copy customers from the shop to the warehouse", changed("orders", |_| ()), "/streams Your words seem to ask for `customers`"),
+        (
+            "copy customers from the shop to the warehouse",
+            changed("orders", |_| ()),
+            "/streams Your words seem to ask for `customers`",
+        ),
         (
             "copy orders where total > 5 from the shop to the warehouse",
             changed("orders", |_| ()),

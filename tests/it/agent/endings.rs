@@ -50,7 +50,7 @@ impl Scene {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), ended).await.unwrap();
+        tokio::time::timeout(Duration::from_mins(1), ended).await.unwrap();
         run
     }
 
@@ -118,7 +118,9 @@ async fn a_model_is_told_once_and_what_systems_say_is_wrapped() {
     scene.say("and?").await;
     let notices = scene.notices().await;
     assert_eq!(notices.len(), 2, "{notices:?}");
-    let wanted = format!("Run {done} has ended: completed. Pipeline \"orders to warehouse\". Rows read 1, written 1, set aside 0.");
+    let wanted = format!(
+        "Run {done} has ended: completed. Pipeline \"orders to warehouse\". Rows read 1, written 1, set aside 0."
+    );
     assert_eq!(notices[1], wanted);
 }
 

@@ -140,7 +140,8 @@ async fn a_large_table_is_read_in_little_memory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large.duckdb");
     // Made by another process: what it took to make the table is not what it takes to read it.
-    let table = "create table t as select range as id, repeat(md5(range::varchar), 6) as note from range(1500000); checkpoint";
+    let table =
+        "create table t as select range as id, repeat(md5(range::varchar), 6) as note from range(1500000); checkpoint";
     let (other, made) = other_program(&path, table);
     assert!(made);
     end(other);

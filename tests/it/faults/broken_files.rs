@@ -1,5 +1,7 @@
 //! Files with broken rows, and files that are not whole, moved by a run.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 use towpath::events::RunPhase;
 use towpath::store::quarantine::QuarantineQuery;
@@ -13,7 +15,7 @@ const GOOD: i64 = 500;
 fn csv(broken: i64) -> String {
     let mut text = "id,name,price\n".to_owned();
     for id in 1..=GOOD {
-        text += &format!("{id},name {id},{id}.50\n");
+        let _ = writeln!(text, "{id},name {id},{id}.50");
         if id <= broken {
             text += "too,many,fields,here\n";
         }
@@ -41,7 +43,8 @@ async fn broken_rows_of_csv_are_set_aside_with_their_line_up_to_the_limit() {
             let receipt = yard.receipt(run).await["streams"][0].clone();
             assert_eq!((&receipt["rows_quarantined"], &receipt["verdict"]), (&3.into(), &"proven".into()), "{receipt}");
             let query = QuarantineQuery { run: Some(run.to_string()), pipeline: None, after: None, limit: 10 };
-            let rows = towpath::store::quarantine::list(yard.workspace.store.pool(), &yard.workspace.id.0, &query).await;
+            let rows =
+                towpath::store::quarantine::list(yard.workspace.store.pool(), &yard.workspace.id.0, &query).await;
             let mut places: Vec<String> = rows.unwrap().into_iter().map(|row| row.position).collect();
             places.sort();
             let due = ["line 3 of all.csv", "line 5 of all.csv", "line 7 of all.csv"];

@@ -143,12 +143,9 @@ fn a_full_disk_under_duckdb() {
 
 #[test]
 fn a_full_disk_under_files() {
-    for (kind, mode) in [
-        (Kind::Parquet, "replace"),
-        (Kind::Parquet, "increments"),
-        (Kind::Csv, "increments"),
-        (Kind::Jsonl, "append"),
-    ] {
+    for (kind, mode) in
+        [(Kind::Parquet, "replace"), (Kind::Parquet, "increments"), (Kind::Csv, "increments"), (Kind::Jsonl, "append")]
+    {
         run("faults::disk::destination", kind, mode);
     }
 }

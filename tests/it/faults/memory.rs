@@ -20,7 +20,8 @@ const ROWS: u64 = 20;
 async fn large_rows(to: Kind, most: u64) {
     let folder = tempfile::tempdir().unwrap();
     let yard = Yard::open(folder.path()).await;
-    let (shop, target) = (System::create(&yard, "shop", Kind::Postgres).await, System::create(&yard, "target", to).await);
+    let (shop, target) =
+        (System::create(&yard, "shop", Kind::Postgres).await, System::create(&yard, "target", to).await);
     // Stored as it is: the server would be busy for long with packing it.
     shop.run(&format!(
         "create table items (id bigint, name text); alter table items alter name set storage external; \
@@ -44,5 +45,5 @@ async fn large_rows_into_postgres() {
 
 #[tokio::test]
 async fn large_rows_into_files() {
-    large_rows(Kind::Parquet, 1_100).await;
+    large_rows(Kind::Parquet, 1_200).await;
 }

@@ -19,7 +19,12 @@ async fn mistakes_are_told_with_their_place_by_every_system() {
         let stream = shop.stream("items");
         for (settings, pointer, code, suggestion) in [
             (json!({"stream": shop.stream("itmes")}), "/streams/0/stream", "unknown_stream", Some(stream.as_str())),
-            (json!({"read": "incremental", "cursor": "chnged"}), "/streams/0/cursor", "unknown_column", Some("changed")),
+            (
+                json!({"read": "incremental", "cursor": "chnged"}),
+                "/streams/0/cursor",
+                "unknown_column",
+                Some("changed"),
+            ),
             (json!({"select": ["id", "nme"]}), "/streams/0/select/1", "unknown_column", Some("name")),
             (json!({"write": "merge", "key": ["idd"]}), "/streams/0/key/0", "unknown_column", Some("id")),
             (json!({"read": "fully"}), "/streams/0/read", "shape", None),
@@ -40,7 +45,10 @@ async fn mistakes_are_told_with_their_place_by_every_system() {
             }
         }
         let unknown = problems(&yard, of("shopp", "target", (&stream, "items"), &json!({}))).await;
-        assert!(unknown.iter().any(|p| p.pointer == "/source/connection" && p.code == "unknown_connection"), "{unknown:?}");
+        assert!(
+            unknown.iter().any(|p| p.pointer == "/source/connection" && p.code == "unknown_connection"),
+            "{unknown:?}"
+        );
     }
 }
 
@@ -57,7 +65,10 @@ async fn columns_that_fold_into_one_are_refused_or_stay_two() {
         let plan = if matches!(kind, Kind::Sqlite | Kind::DuckDb) {
             let told = problems(&yard, plain).await;
             let pointers: Vec<(&str, &str)> = told.iter().map(|p| (p.pointer.as_str(), p.code)).collect();
-            assert_eq!(pointers, [("/streams/0/rename/name", "name_collision"), ("/streams/0/rename/NAME", "name_collision")]);
+            assert_eq!(
+                pointers,
+                [("/streams/0/rename/name", "name_collision"), ("/streams/0/rename/NAME", "name_collision")]
+            );
             assert!(told[0].suggestion.as_ref().unwrap().contains("name_2"));
             let renamed = json!({"write": "replace", "rename": {"name": "name_2", "NAME": "NAME_3"}});
             of("shop", &target.goal(), ("public.items", "items"), &renamed)
@@ -106,7 +117,10 @@ async fn names_of_the_greatest_length_work_in_every_mode_and_longer_ones_are_ref
     let longer = format!("{}3", "ö".repeat(32));
     shop.run(&format!("alter table items add column \"{longer}\" text")).await;
     let told = problems(&yard, of("shop", "postgres", ("items", "items"), &json!({"write": "replace"}))).await;
-    assert_eq!((told[0].code, told[0].pointer.as_str()), ("name_too_long", format!("/streams/0/rename/{longer}").as_str()));
+    assert_eq!(
+        (told[0].code, told[0].pointer.as_str()),
+        ("name_too_long", format!("/streams/0/rename/{longer}").as_str())
+    );
     assert!(told[0].suggestion.is_some());
 }
 
@@ -119,11 +133,20 @@ async fn our_own_names_in_a_source_are_left_where_they_are_and_said() {
         let (source, destination) = (format!("from_{from:?}").to_lowercase(), format!("to_{to:?}").to_lowercase());
         let shop = System::create(&yard, &source, from).await;
         let target = System::create(&yard, &destination, to).await;
-        shop.fill("items", &columns.replace("_Towpath_odd", "\"_Towpath_odd\""), &["(1, 1, 'x', 'x', 'x', 'x')".to_owned()]).await;
+        shop.fill(
+            "items",
+            &columns.replace("_Towpath_odd", "\"_Towpath_odd\""),
+            &["(1, 1, 'x', 'x', 'x', 'x')".to_owned()],
+        )
+        .await;
         let stream = shop.stream("items");
         // What only looks like ours is no name of ours, and cannot be made beside them.
         let told = problems(&yard, of(&source, &destination, (&stream, "items"), &modes()[0].1)).await;
-        assert_eq!((told[0].code, told[0].pointer.as_str()), ("reserved_name", "/streams/0/rename/_Towpath_odd"), "{told:?}");
+        assert_eq!(
+            (told[0].code, told[0].pointer.as_str()),
+            ("reserved_name", "/streams/0/rename/_Towpath_odd"),
+            "{told:?}"
+        );
         for (name, mode) in modes() {
             let mut plan = of(&source, &destination, (&stream, name), &mode);
             plan["streams"][0]["rename"] = json!({"_towpath_run_id": "their_run", "_Towpath_odd": "odd"});

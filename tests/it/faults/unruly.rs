@@ -87,7 +87,11 @@ fn allowed(state: &Mutex<State>, count: usize) -> (usize, Option<Manner>) {
 }
 
 /// Passes bytes until one end closes or the wire breaks.
-async fn wire(mut client: TcpStream, mut server: TcpStream, state: &Mutex<State>) -> (Option<Manner>, (TcpStream, TcpStream)) {
+async fn wire(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    state: &Mutex<State>,
+) -> (Option<Manner>, (TcpStream, TcpStream)) {
     let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     let manner = loop {
         let (count, from_client) = tokio::select! {
@@ -98,7 +102,8 @@ async fn wire(mut client: TcpStream, mut server: TcpStream, state: &Mutex<State>
             break None;
         }
         let (pass, broken) = allowed(state, count);
-        let sent = if from_client { server.write_all(&up[..pass]).await } else { client.write_all(&down[..pass]).await };
+        let sent =
+            if from_client { server.write_all(&up[..pass]).await } else { client.write_all(&down[..pass]).await };
         if broken.is_some() || sent.is_err() {
             break broken;
         }

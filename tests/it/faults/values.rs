@@ -28,19 +28,86 @@ const COLUMNS: [(&str, &str); 14] = [
 /// One value per column and row; `-` is NULL.
 const ROWS: [[&str; 14]; 9] = [
     ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"],
-    ["9223372036854775807", "123456789012345678.12345678901234567891", "0.1000", "-0", "-0", "true", "1970-01-01",
-        "00:00:00", "2024-03-31 01:30:00+01", "2024-03-31 02:30:00", "\\x", "", "null", "00000000-0000-0000-0000-000000000000"],
-    ["-9223372036854775808", "-999999999999999999.99999999999999999999",
+    [
+        "9223372036854775807",
+        "123456789012345678.12345678901234567891",
+        "0.1000",
+        "-0",
+        "-0",
+        "true",
+        "1970-01-01",
+        "00:00:00",
+        "2024-03-31 01:30:00+01",
+        "2024-03-31 02:30:00",
+        "\\x",
+        "",
+        "null",
+        "00000000-0000-0000-0000-000000000000",
+    ],
+    [
+        "-9223372036854775808",
+        "-999999999999999999.99999999999999999999",
         "-123456789012345678901234567890123456789012345678901234567890.000000000000000000000000000001",
-        "1.7976931348623157e308", "3.4028235e38", "false", "0001-01-01", "23:59:59.999999", "2024-10-27 02:30:00+02",
-        "2024-10-27 02:30:00", "\\x00ff00", "Zoë 😀 'quoted' \"double\" \\ back", "{\"a\": [1, null, \"é\"], \"n\": 12345678901234567890.123456789}",
-        "ffffffff-ffff-ffff-ffff-ffffffffffff"],
-    ["0", "0.00000000000000000001", "1e-40", "5e-324", "1e-45", "true", "9999-12-31", "24:00:00", "2024-10-27 02:30:00+01",
-        "9999-12-31 23:59:59.999999", "\\x0a0d2c22", "line\nbreak\ttab,comma", "{}", "12345678-1234-1234-1234-123456789012"],
-    ["1", "1", "NaN", "NaN", "NaN", "-", "2024-02-29", "12:00:00.000001", "1969-12-31 23:59:59.999999+00",
-        "1969-12-31 23:59:59.999999", "\\x5c", "NULL", "\"text\"", "-"],
-    ["2", "1.5", "1e40", "Infinity", "-Infinity", "-", "2024-02-29", "12:00:00.000001", "0001-01-01 00:00:00+00",
-        "0001-01-01 00:00:00", "-", " ", "[]", "-"],
+        "1.7976931348623157e308",
+        "3.4028235e38",
+        "false",
+        "0001-01-01",
+        "23:59:59.999999",
+        "2024-10-27 02:30:00+02",
+        "2024-10-27 02:30:00",
+        "\\x00ff00",
+        "Zoë 😀 'quoted' \"double\" \\ back",
+        "{\"a\": [1, null, \"é\"], \"n\": 12345678901234567890.123456789}",
+        "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    ],
+    [
+        "0",
+        "0.00000000000000000001",
+        "1e-40",
+        "5e-324",
+        "1e-45",
+        "true",
+        "9999-12-31",
+        "24:00:00",
+        "2024-10-27 02:30:00+01",
+        "9999-12-31 23:59:59.999999",
+        "\\x0a0d2c22",
+        "line\nbreak\ttab,comma",
+        "{}",
+        "12345678-1234-1234-1234-123456789012",
+    ],
+    [
+        "1",
+        "1",
+        "NaN",
+        "NaN",
+        "NaN",
+        "-",
+        "2024-02-29",
+        "12:00:00.000001",
+        "1969-12-31 23:59:59.999999+00",
+        "1969-12-31 23:59:59.999999",
+        "\\x5c",
+        "NULL",
+        "\"text\"",
+        "-",
+    ],
+    [
+        "2",
+        "1.5",
+        "1e40",
+        "Infinity",
+        "-Infinity",
+        "-",
+        "2024-02-29",
+        "12:00:00.000001",
+        "0001-01-01 00:00:00+00",
+        "0001-01-01 00:00:00",
+        "-",
+        " ",
+        "[]",
+        "-",
+    ],
     ["3", "NaN", "-", "-", "-", "-", "-", "-", "-", "-", "-", "a decimal has no NaN", "-", "-"],
     ["4", "-", "-", "-", "-", "-", "infinity", "-", "infinity", "-infinity", "-", "moments without end", "-", "-"],
     ["5", "-", "Infinity", "0.1", "0.1", "-", "-", "-", "-", "-", "-", "-", "false", "-"],
@@ -50,7 +117,10 @@ async fn fill(shop: &System) {
     let columns = COLUMNS.map(|(name, of)| format!("{name} {of}")).join(", ");
     // The server lives in a zone with summer time; nothing may depend on it.
     let name = &shop.database().name;
-    shop.run(&format!("alter database {name} set timezone = 'Europe/Amsterdam'; alter database {name} set datestyle = 'SQL, DMY'")).await;
+    shop.run(&format!(
+        "alter database {name} set timezone = 'Europe/Amsterdam'; alter database {name} set datestyle = 'SQL, DMY'"
+    ))
+    .await;
     let rows: Vec<String> = ROWS
         .iter()
         .enumerate()
@@ -77,7 +147,10 @@ async fn there_and_back(through: Kind, aside: &[i64]) {
     let receipt = yard.completed(yard.pipeline(plan).await).await;
     assert_eq!(receipt["rows_quarantined"], aside.len(), "{through:?}: {receipt}");
     let differing = &receipt["checksum"]["differing"];
-    assert!(receipt["verdict"] == "proven" || receipt["notes"].to_string().contains("refused rows"), "{receipt} {differing}");
+    assert!(
+        receipt["verdict"] == "proven" || receipt["notes"].to_string().contains("refused rows"),
+        "{receipt} {differing}"
+    );
 
     let stream = match through {
         Kind::Postgres => "public.v",
@@ -87,11 +160,21 @@ async fn there_and_back(through: Kind, aside: &[i64]) {
     let mut plan = of("middle", "shop", (stream, "back"), &modes()[0].1);
     plan["options"] = json!({"verify": "checksums"});
     let receipt = yard.completed(yard.pipeline(plan).await).await;
-    assert_eq!((&receipt["verdict"], &receipt["rows_quarantined"]), (&"proven".into(), &0.into()), "{through:?}: {receipt}");
+    assert_eq!(
+        (&receipt["verdict"], &receipt["rows_quarantined"]),
+        (&"proven".into(), &0.into()),
+        "{through:?}: {receipt}"
+    );
     let shop = shop.database();
     // Years in which zones had seconds do not read back in their own.
-    shop.run(&format!("alter database {0} set timezone = 'UTC'; alter database {0} set datestyle = 'ISO, YMD'", shop.name)).await;
-    let missing = shop.text("select coalesce(string_agg(id::text, ',' order by id), '') from v where id not in (select id from back)").await;
+    shop.run(&format!(
+        "alter database {0} set timezone = 'UTC'; alter database {0} set datestyle = 'ISO, YMD'",
+        shop.name
+    ))
+    .await;
+    let missing = shop
+        .text("select coalesce(string_agg(id::text, ',' order by id), '') from v where id not in (select id from back)")
+        .await;
     let due: Vec<String> = aside.iter().map(i64::to_string).collect();
     assert_eq!(missing, due.join(","), "{through:?}");
     for (name, of) in COLUMNS {

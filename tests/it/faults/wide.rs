@@ -39,7 +39,8 @@ async fn two_thousand_columns_arrive_where_a_table_can_have_them() {
             let pipeline = yard.pipeline(plan).await;
             let receipt = yard.completed(pipeline).await;
             assert_eq!(receipt["verdict"], "proven", "{from:?} to {to:?} by {name}: {receipt}");
-            let due: Vec<String> = (1..=7).map(|row| format!("{}|{}", row * 10_000 + 1, row * 10_000 + 2_000)).collect();
+            let due: Vec<String> =
+                (1..=7).map(|row| format!("{}|{}", row * 10_000 + 1, row * 10_000 + 2_000)).collect();
             assert_eq!(target.rows(name, &["id", "c2000"]).await.unwrap(), due, "{from:?} to {to:?} by {name}");
         }
     }
@@ -66,8 +67,11 @@ async fn a_table_wider_than_its_destination_allows_is_refused_before_anything_is
         let mut plan = of("shop", &name, ("items", "items"), &modes()[0].1);
         plan["streams"][0]["exclude"] = (most + 1..=2_000).map(|column| format!("c{column}")).collect();
         // A page of PostgreSQL has no room for so many numbers, but for as many NULLs.
-        shop.run(&format!("update items set {}", (3..=1_995).map(|c| format!("c{c} = null")).collect::<Vec<_>>().join(", ")))
-            .await;
+        shop.run(&format!(
+            "update items set {}",
+            (3..=1_995).map(|c| format!("c{c} = null")).collect::<Vec<_>>().join(", ")
+        ))
+        .await;
         let receipt = yard.completed(yard.pipeline(plan).await).await;
         assert_eq!(receipt["verdict"], "counted", "{receipt}");
         assert_eq!(target.rows("items", &["id", "changed"]).await.unwrap(), ["10001|10002"]);

@@ -19,7 +19,11 @@ const ROWS: usize = 3_000;
 const SHOWN: [&str; 3] = ["id", "name", "changed"];
 
 fn rows() -> Vec<String> {
-    (1..=ROWS).map(|id| format!("({id}, '{id:060}', {})", if id % 11 == 0 { "null".to_owned() } else { (id / 5).to_string() })).collect()
+    (1..=ROWS)
+        .map(|id| {
+            format!("({id}, '{id:060}', {})", if id % 11 == 0 { "null".to_owned() } else { (id / 5).to_string() })
+        })
+        .collect()
 }
 
 async fn fill(shop: &System) -> Vec<String> {
@@ -109,7 +113,8 @@ async fn a_destination_that_breaks_off_holds_every_row_once() {
 async fn a_silent_wire_is_given_up_and_a_busy_server_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let yard = Yard::open(folder.path()).await;
-    let (shop, target) = (System::create(&yard, "shop", Kind::Postgres).await, System::create(&yard, "target", Kind::Sqlite).await);
+    let (shop, target) =
+        (System::create(&yard, "shop", Kind::Postgres).await, System::create(&yard, "target", Kind::Sqlite).await);
     // Nothing comes for four seconds: the server is at work, as it says when it is asked.
     shop.run("create view slow as select i as id, 'a'::text as name from generate_series(1, 3) i, lateral (select pg_sleep(1.4 + i * 0)) s order by 1")
         .await;
@@ -120,7 +125,8 @@ async fn a_silent_wire_is_given_up_and_a_busy_server_is_not() {
     let pipeline = yard.pipeline(plan).await;
     let (run, phase) = yard.run(pipeline).await;
     assert_eq!(phase, RunPhase::Completed, "{:?}", yard.show(run).await.error);
-    let lines = towpath::store::run_logs::after(yard.workspace.store.pool(), &run.to_string(), 0, None, 100).await.unwrap();
+    let lines =
+        towpath::store::run_logs::after(yard.workspace.store.pool(), &run.to_string(), 0, None, 100).await.unwrap();
     assert!(!lines.iter().any(|line| line.message.contains("failed")), "{lines:?}");
     assert_eq!(target.rows("items", &["id"]).await.unwrap(), ["1", "2", "3"]);
 }
@@ -162,7 +168,8 @@ async fn a_run_over_a_silent_wire_is_cancelled_within_five_seconds() {
 async fn a_destination_that_never_answers_fails_the_run_in_time_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let yard = Yard::open(folder.path()).await;
-    let (shop, target) = (System::create(&yard, "shop", Kind::Sqlite).await, System::create(&yard, "target", Kind::Postgres).await);
+    let (shop, target) =
+        (System::create(&yard, "shop", Kind::Sqlite).await, System::create(&yard, "target", Kind::Postgres).await);
     let due = fill(&shop).await;
     let wire = Unruly::start(target.database().address(), Vec::new()).await;
     let mut config = at(target.database(), wire.port);
@@ -174,7 +181,7 @@ async fn a_destination_that_never_answers_fails_the_run_in_time_and_loses_nothin
     let began = Instant::now();
     let (run, phase) = yard.run(pipeline).await;
     assert_eq!(phase, RunPhase::Failed);
-    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
     let error = yard.show(run).await.error.unwrap();
     assert_eq!(error.kind, "unreachable");
     assert!(error.hint.is_some() && !error.message.contains("items'"), "{error:?}");
@@ -197,8 +204,10 @@ async fn sessions_that_the_server_ends_at_random_lose_no_row() {
         cases.push(async move {
             let folder = tempfile::tempdir().unwrap();
             let yard = Yard::open(folder.path()).await;
-            let (shop, target) =
-                (System::create(&yard, "shop", Kind::Postgres).await, System::create(&yard, "target", Kind::Postgres).await);
+            let (shop, target) = (
+                System::create(&yard, "shop", Kind::Postgres).await,
+                System::create(&yard, "target", Kind::Postgres).await,
+            );
             let due = fill(&shop).await;
             let mut plan = of("shop", "target", ("public.items", "items"), &mode);
             plan["options"] = json!({"batch_rows": 50});
@@ -223,9 +232,11 @@ async fn sessions_that_the_server_ends_at_random_lose_no_row() {
 async fn ranges_whose_snapshot_is_lost_are_read_anew_and_whole() {
     let folder = tempfile::tempdir().unwrap();
     let yard = Yard::open(folder.path()).await;
-    let (shop, target) = (System::create(&yard, "shop", Kind::Postgres).await, System::create(&yard, "target", Kind::DuckDb).await);
+    let (shop, target) =
+        (System::create(&yard, "shop", Kind::Postgres).await, System::create(&yard, "target", Kind::DuckDb).await);
     // Above the size from which a table is cut into ranges.
-    shop.run("create table items as select i as id, repeat(md5(i::text), 8) as name from generate_series(1, 260000) i").await;
+    shop.run("create table items as select i as id, repeat(md5(i::text), 8) as name from generate_series(1, 260000) i")
+        .await;
     let mut plan = of("shop", "target", ("public.items", "items"), &json!({"read": "full", "write": "replace"}));
     plan["options"] = json!({"parallelism": 4, "batch_rows": 2_000});
     let pipeline = yard.pipeline(plan).await;
@@ -247,7 +258,8 @@ async fn ranges_whose_snapshot_is_lost_are_read_anew_and_whole() {
         }
     }
     assert_eq!(yard.runner.wait(run).await, RunPhase::Completed, "{:?}", yard.show(run).await.error);
-    let lines = towpath::store::run_logs::after(yard.workspace.store.pool(), &run.to_string(), 0, None, 100).await.unwrap();
+    let lines =
+        towpath::store::run_logs::after(yard.workspace.store.pool(), &run.to_string(), 0, None, 100).await.unwrap();
     assert!(lines.iter().any(|line| line.message.starts_with("Attempt 1 failed")), "{lines:?}");
     let ids = target.rows("items", &["id"]).await.unwrap();
     let distinct: std::collections::HashSet<&String> = ids.iter().collect();

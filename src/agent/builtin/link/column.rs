@@ -26,8 +26,11 @@ pub(crate) struct Named {
 
 impl Columns {
     pub(crate) fn new(schemas: Vec<Schema>) -> Self {
-        let forms =
-            schemas.iter().flat_map(|schema| &schema.columns).flat_map(|column| singulars(&fold(&column.name))).collect();
+        let forms = schemas
+            .iter()
+            .flat_map(|schema| &schema.columns)
+            .flat_map(|column| singulars(&fold(&column.name)))
+            .collect();
         Self { schemas, forms }
     }
 
@@ -51,7 +54,9 @@ impl Columns {
     /// Columns called so.
     pub(crate) fn named(&self, name: &str) -> Option<Named> {
         let written = fold(name);
-        if written.is_empty() || !name.contains('.') && !singulars(&written).iter().any(|form| self.forms.contains(form)) {
+        if written.is_empty()
+            || !name.contains('.') && !singulars(&written).iter().any(|form| self.forms.contains(form))
+        {
             return None;
         }
         self.collect(How::Name, |column| column.name == name)

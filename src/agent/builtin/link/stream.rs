@@ -143,12 +143,8 @@ impl Streams {
         }
         let asked = Asked { name, written: &written, qualified: name.contains('.') };
         let among = |entry: &&Entry| connections.is_none_or(|connections| connections.contains(&entry.connection));
-        let ranked: Vec<(&Entry, Rank)> = self
-            .entries
-            .iter()
-            .filter(among)
-            .filter_map(|entry| asked.rank(entry).map(|rank| (entry, rank)))
-            .collect();
+        let ranked: Vec<(&Entry, Rank)> =
+            self.entries.iter().filter(among).filter_map(|entry| asked.rank(entry).map(|rank| (entry, rank))).collect();
         let best = ranked.iter().map(|(_, rank)| *rank).min()?;
         let closest = |connection: &str| {
             ranked.iter().filter(|(entry, _)| entry.connection == connection).map(|(_, rank)| *rank).min()
@@ -316,8 +312,7 @@ fn entry(connection: &str, stream: &Stream) -> Entry {
     let whole = fold(&stream.stream);
     let of = fold(connection);
     let base = stream.stream.rsplit('/').next().unwrap_or_default();
-    let is_file =
-        stream.stream.contains('/') || base.split('.').skip(1).any(|ending| FILE_ENDINGS.contains(&ending));
+    let is_file = stream.stream.contains('/') || base.split('.').skip(1).any(|ending| FILE_ENDINGS.contains(&ending));
     let file = is_file.then(|| fold(base.split('.').next().unwrap_or(base))).filter(|file| !file.is_empty());
     Entry {
         connection: connection.to_owned(),

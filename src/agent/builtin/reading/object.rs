@@ -16,9 +16,8 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
     while at < sentence.len() {
         let uses = reading.uses.clone();
         let free = |at: usize| uses.get(at) == Some(&Use::Free);
-        left_out = leaves_out(&sentence, at, left_out, &|object| {
-            streams.mention(&sentence, object, &free, true).is_some()
-        });
+        left_out =
+            leaves_out(&sentence, at, left_out, &|object| streams.mention(&sentence, object, &free, true).is_some());
         // `a where …, b where …`: a new stream begins inside what was read as one condition.
         let readable = |at: usize| free(at) || uses.get(at) == Some(&Use::Shaded) && begins_anew(&sentence, at);
         let found = (readable(at) && asked.get(at) == Some(&true) && !elsewhere(&sentence, at, before))
@@ -79,7 +78,8 @@ fn owns(sentence: &Sentence, to: usize) -> bool {
 /// The stream of the next condition: `… and loans where`, `… and the loans whose`.
 fn begins_anew(sentence: &Sentence, at: usize) -> bool {
     let the = usize::from(sentence.is(at.wrapping_sub(1), &["the"]));
-    let joined = sentence.is(at.wrapping_sub(1 + the), &["and", "plus"]) || sentence.text(at.wrapping_sub(1 + the)) == ",";
+    let joined =
+        sentence.is(at.wrapping_sub(1 + the), &["and", "plus"]) || sentence.text(at.wrapping_sub(1 + the)) == ",";
     joined && (at + 1..at + 4).any(|here| sentence.is(here, &["where", "whose", "having"]))
 }
 
@@ -121,7 +121,8 @@ fn leaves_out(sentence: &Sentence, at: usize, before: bool, names: &dyn Fn(usize
         // `drop a copy of orders`, `no, the orders`: not a word for leaving out here.
         let deny = sentence.is(at, &["no"]) && matches!(sentence.text(at + length), "," | "." | "");
         let mut object = at + length;
-        while sentence.is(object, &["the", "our", "my", "any", "all", "those", "of", "from", "table", "tables", "a", "for"])
+        while sentence
+            .is(object, &["the", "our", "my", "any", "all", "those", "of", "from", "table", "tables", "a", "for"])
             || matches!(sentence.text(object), ":" | "(")
         {
             object += 1;

@@ -27,25 +27,143 @@ pub(crate) struct Passage {
 const WRAPPED: usize = 64;
 
 const ASKING: &[&str] = &[
-    "need", "needs", "want", "wants", "like", "please", "pls", "plz", "should", "must", "shall", "require", "required",
-    "wish", "request", "let's", "lets", "configure", "setup", "wanna", "gonna", "after", "looking", "kindly",
+    "need",
+    "needs",
+    "want",
+    "wants",
+    "like",
+    "please",
+    "pls",
+    "plz",
+    "should",
+    "must",
+    "shall",
+    "require",
+    "required",
+    "wish",
+    "request",
+    "let's",
+    "lets",
+    "configure",
+    "setup",
+    "wanna",
+    "gonna",
+    "after",
+    "looking",
+    "kindly",
 ];
 /// Words that go on about what has been asked for.
 const GOING_ON: &[&str] = &[
-    "it", "they", "them", "these", "those", "this", "that", "all", "both", "source", "target", "destination", "schedule",
-    "table", "tables", "columns", "column", "data", "only", "no", "not", "without", "with", "and", "also", "but", "once",
-    "twice", "every", "daily", "hourly", "weekly", "monthly", "nightly", "from", "to", "into", "in", "use", "same",
-    "incremental", "full", "mode", "key", "cursor", "filter", "goes", "actually", "sorry", "or", "then", "where", "at",
-    "on", "each", "frequency", "there",
+    "it",
+    "they",
+    "them",
+    "these",
+    "those",
+    "this",
+    "that",
+    "all",
+    "both",
+    "source",
+    "target",
+    "destination",
+    "schedule",
+    "table",
+    "tables",
+    "columns",
+    "column",
+    "data",
+    "only",
+    "no",
+    "not",
+    "without",
+    "with",
+    "and",
+    "also",
+    "but",
+    "once",
+    "twice",
+    "every",
+    "daily",
+    "hourly",
+    "weekly",
+    "monthly",
+    "nightly",
+    "from",
+    "to",
+    "into",
+    "in",
+    "use",
+    "same",
+    "incremental",
+    "full",
+    "mode",
+    "key",
+    "cursor",
+    "filter",
+    "goes",
+    "actually",
+    "sorry",
+    "or",
+    "then",
+    "where",
+    "at",
+    "on",
+    "each",
+    "frequency",
+    "there",
 ];
 const PAST: &[&str] = &[
-    "was", "were", "had", "did", "broke", "came", "left", "ran", "went", "told", "said", "gave", "took", "got", "built",
-    "wrote", "kept", "used", "happened", "failed", "stopped", "asked", "worked", "tried", "promised", "discussed",
-    "agreed", "decided", "sent",
+    "was",
+    "were",
+    "had",
+    "did",
+    "broke",
+    "came",
+    "left",
+    "ran",
+    "went",
+    "told",
+    "said",
+    "gave",
+    "took",
+    "got",
+    "built",
+    "wrote",
+    "kept",
+    "used",
+    "happened",
+    "failed",
+    "stopped",
+    "asked",
+    "worked",
+    "tried",
+    "promised",
+    "discussed",
+    "agreed",
+    "decided",
+    "sent",
 ];
 const CLOSING: &[&str] = &[
-    "regards", "cheers", "thanks", "thank", "best", "kind", "sincerely", "greetings", "yours", "many", "br", "rgds",
-    "thx", "warm", "warmly", "merci", "gruss", "ciao", "bye", "respectfully",
+    "regards",
+    "cheers",
+    "thanks",
+    "thank",
+    "best",
+    "kind",
+    "sincerely",
+    "greetings",
+    "yours",
+    "many",
+    "br",
+    "rgds",
+    "thx",
+    "warm",
+    "warmly",
+    "merci",
+    "gruss",
+    "ciao",
+    "bye",
+    "respectfully",
 ];
 
 pub(crate) fn read(sentence: &Sentence) -> Vec<Passage> {
@@ -87,8 +205,12 @@ fn divide(sentence: &Sentence) -> Vec<Passage> {
 /// A full stop with a gap behind it.
 fn ends(sentence: &Sentence, at: usize) -> bool {
     let glued = sentence.get(at + 1).is_some_and(|token| token.glued);
-    let abbreviated = sentence.is(at.wrapping_sub(1), &["mr", "mrs", "ms", "dr", "st", "no", "e.g", "i.e", "etc", "vs"]);
-    sentence.kind(at) == Some(Kind::Mark) && matches!(sentence.text(at), "." | "!" | "?" | ";") && !glued && !abbreviated
+    let abbreviated =
+        sentence.is(at.wrapping_sub(1), &["mr", "mrs", "ms", "dr", "st", "no", "e.g", "i.e", "etc", "vs"]);
+    sentence.kind(at) == Some(Kind::Mark)
+        && matches!(sentence.text(at), "." | "!" | "?" | ";")
+        && !glued
+        && !abbreviated
 }
 
 /// A new line of a list, a new paragraph, or a line that the writer broke.
@@ -111,9 +233,8 @@ fn is_bullet(sentence: &Sentence, at: usize) -> bool {
 
 fn purpose(sentence: &Sentence, from: usize, to: usize) -> Purpose {
     let any = |words: &[&str]| (from..to).any(|at| sentence.is(at, words));
-    let verb = (from..to).any(|at| {
-        lexicon::phrase(sentence, at, Class::Transfer).is_some() && !is_past(sentence.word(at))
-    });
+    let verb =
+        (from..to).any(|at| lexicon::phrase(sentence, at, Class::Transfer).is_some() && !is_past(sentence.word(at)));
     let arrow = (from..to).any(|at| sentence.kind(at) == Some(Kind::Operator));
     let places = (from..to).any(|at| lexicon::word_is(sentence.word(at), Class::From))
         && (from..to).any(|at| lexicon::word_is(sentence.word(at), Class::To));
@@ -138,7 +259,8 @@ fn is_past(word: &str) -> bool {
 /// `Dear team,` at the top.
 fn greeting(sentence: &Sentence, passages: &mut [Passage]) {
     let Some(first) = passages.first_mut() else { return };
-    let greets = lexicon::is(sentence, first.from, Class::Greeting) || sentence.is(first.from, &["dear", "hi", "hello"]);
+    let greets =
+        lexicon::is(sentence, first.from, Class::Greeting) || sentence.is(first.from, &["dear", "hi", "hello"]);
     if greets && first.to - first.from <= 7 && !(first.from..first.to).any(|at| sentence.is(at, ASKING)) {
         first.purpose = Purpose::Aside;
     }
@@ -152,9 +274,8 @@ fn signature(sentence: &Sentence, passages: &mut [Passage]) {
         let closes = sentence.is(passage.from, CLOSING)
             && (passage.to - passage.from <= 8)
             && behind.iter().all(|later| {
-                !(later.from..later.to).any(|at| {
-                    lexicon::phrase(sentence, at, Class::Transfer).is_some() || sentence.is(at, ASKING)
-                })
+                !(later.from..later.to)
+                    .any(|at| lexicon::phrase(sentence, at, Class::Transfer).is_some() || sentence.is(at, ASKING))
             })
             && behind.iter().map(|later| later.to - later.from).sum::<usize>() <= 30;
         if closes {
@@ -170,15 +291,19 @@ fn signature(sentence: &Sentence, passages: &mut [Passage]) {
 /// not needed`, `there is no need to touch the orders`.
 pub(crate) fn unwanted(sentence: &Sentence, at: usize) -> bool {
     let bound = |here: usize| {
-        matches!(sentence.text(here), "." | ";" | "," | "!" | "?" | "(" | ")" | ":") && sentence.kind(here) == Some(Kind::Mark)
+        matches!(sentence.text(here), "." | ";" | "," | "!" | "?" | "(" | ")" | ":")
+            && sentence.kind(here) == Some(Kind::Mark)
             || sentence.is(here, &["but", "however", "only", "just"])
             || begins(sentence, here + 1)
     };
     let from = (0..at).rev().find(|here| bound(*here)).map_or(0, |here| here + 1);
-    let to = (at..sentence.len()).find(|here| bound(*here)).map_or(sentence.len(), |here| here + usize::from(begins(sentence, here + 1)));
+    let to = (at..sentence.len())
+        .find(|here| bound(*here))
+        .map_or(sentence.len(), |here| here + usize::from(begins(sentence, here + 1)));
     (from..to).any(|here| {
         let word = |step: usize| sentence.word(here + step);
-        let negated = matches!(word(0), "not" | "don't" | "dont" | "isn't" | "aren't" | "isnt" | "arent" | "never" | "doesn't");
+        let negated =
+            matches!(word(0), "not" | "don't" | "dont" | "isn't" | "aren't" | "isnt" | "arent" | "never" | "doesn't");
         let wanted = |step: usize| {
             matches!(
                 word(step),
@@ -187,7 +312,7 @@ pub(crate) fn unwanted(sentence: &Sentence, at: usize) -> bool {
         };
         let verb = |step: usize| matches!(word(step), "need" | "want" | "require" | "touch" | "care");
         negated && (wanted(1) || verb(1) || matches!(word(1), "really" | "yet" | "to") && (wanted(2) || verb(2)))
-            || word(0) == "no" && matches!(word(1), "need" | "use" | "interest") && !matches!(word(2), "for" | "of") 
+            || word(0) == "no" && matches!(word(1), "need" | "use" | "interest") && !matches!(word(2), "for" | "of")
             || word(0) == "no" && word(1) == "longer" && (verb(2) || wanted(2))
             || word(0) == "not" && word(1) == "interested"
     }) && !(from..to).any(|here| sentence.is(here, &["filter", "schedule", "column", "columns", "rows"]))
@@ -215,7 +340,8 @@ mod tests {
 
     #[test]
     fn lines_that_a_program_wrapped_are_one_sentence() {
-        let mail = "Please be so kind as to move all of the tickets that we have sold so far this\nsummer to the lake. Thanks";
+        let mail =
+            "Please be so kind as to move all of the tickets that we have sold so far this\nsummer to the lake. Thanks";
         assert_eq!(purposes(mail).len(), 2);
     }
 

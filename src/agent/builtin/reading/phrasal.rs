@@ -8,7 +8,11 @@ const REACH: usize = 9;
 
 /// Verb, particle and the word that stands for both.
 const VERBS: &[(&[&str], &str, &str)] = &[
-    (&["leave", "leaving", "take", "taking", "keep", "keeping", "kick", "throw", "cut", "strip", "filter"], "out", "excluding"),
+    (
+        &["leave", "leaving", "take", "taking", "keep", "keeping", "kick", "throw", "cut", "strip", "filter"],
+        "out",
+        "excluding",
+    ),
     (&["leave", "take", "strip", "cut"], "off", "excluding"),
     (&["leave", "put", "send", "throw"], "aside", "excluding"),
     (&["put", "bring", "add", "take", "get", "have"], "back", "restore"),
@@ -43,15 +47,30 @@ pub(super) fn join(sentence: &mut Sentence) {
 
 /// Where the particle stands, if it belongs to the verb: behind an object of a few words, at the end of its clause.
 fn particle_at(sentence: &Sentence, verb: usize, particle: &str) -> Option<usize> {
-    let to = (verb + 2..sentence.len().min(verb + REACH)).find(|at| {
-        sentence.is(*at, &[particle]) || matches!(sentence.text(*at), "." | ";" | "!" | "?")
-    })?;
+    let to = (verb + 2..sentence.len().min(verb + REACH))
+        .find(|at| sentence.is(*at, &[particle]) || matches!(sentence.text(*at), "." | ";" | "!" | "?"))?;
     let ends = |at: usize| {
         at >= sentence.len()
             || sentence.kind(at) == Some(Kind::Mark)
             || sentence.is(
                 at,
-                &["again", "please", "then", "and", "but", "of", "as", "too", "also", "for", "now", "entirely", "completely", "pls", "in"],
+                &[
+                    "again",
+                    "please",
+                    "then",
+                    "and",
+                    "but",
+                    "of",
+                    "as",
+                    "too",
+                    "also",
+                    "for",
+                    "now",
+                    "entirely",
+                    "completely",
+                    "pls",
+                    "in",
+                ],
             )
     };
     // `take the orders out of the shop`, `put them in the lake`: a place follows.

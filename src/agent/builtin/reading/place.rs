@@ -206,7 +206,9 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
         match spot.lead {
             Lead::Instead => take_back(reading, &spot.mention.names),
             // `they are dropped into the bucket`: where they are, since nothing can be written there.
-            Lead::Destination if !can(directory, spot, false) && can(directory, spot, true) && others(directory, &spotted, index) => {
+            Lead::Destination
+                if !can(directory, spot, false) && can(directory, spot, true) && others(directory, &spotted, index) =>
+            {
                 put_source(reading, directory, spot);
             }
             Lead::Source => put_source(reading, directory, spot),
@@ -264,7 +266,10 @@ fn can(directory: &Directory, spot: &Spotted, source: bool) -> bool {
 
 /// Whether another place in the sentence can be written to.
 fn others(directory: &Directory, spotted: &[Spotted], index: usize) -> bool {
-    spotted.iter().enumerate().any(|(other, spot)| other != index && spot.lead != Lead::Source && can(directory, spot, false))
+    spotted
+        .iter()
+        .enumerate()
+        .any(|(other, spot)| other != index && spot.lead != Lead::Source && can(directory, spot, false))
 }
 
 fn place(reading: &Reading, spot: &Spotted, fits: impl Fn(&String) -> bool) -> Place {

@@ -178,4 +178,3 @@ fn whole_connection(reading: &mut Reading, sentence: &Sentence) {
         reading.wildcard = Some(Wildcard { pattern: "*".to_owned(), words: String::new() });
     }
 }
-

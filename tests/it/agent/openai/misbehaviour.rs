@@ -1,4 +1,5 @@
 //! Turns with endpoints that do what real ones do.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,9 @@ use super::mind;
 use super::wire::{Answer, Wire};
 
 fn call(name: &str, arguments: &str) -> Answer {
-    Answer::calls(vec![json!([{"index": 0, "id": "c", "type": "function", "function": {"name": name, "arguments": arguments}}])])
+    Answer::calls(vec![
+        json!([{"index": 0, "id": "c", "type": "function", "function": {"name": name, "arguments": arguments}}]),
+    ])
 }
 
 fn proposes(stream: &str) -> Answer {
@@ -172,7 +175,12 @@ async fn an_endpoint_that_is_down_hands_the_turn_to_the_planner_which_says_so() 
 
 #[tokio::test]
 async fn a_talk_too_long_keeps_the_plan_on_offer_and_what_the_person_asked_for() {
-    let long = || Answer::error(400, r#"{"error":{"message":"maximum context length is 8192 tokens","code":"context_length_exceeded"}}"#);
+    let long = || {
+        Answer::error(
+            400,
+            r#"{"error":{"message":"maximum context length is 8192 tokens","code":"context_length_exceeded"}}"#,
+        )
+    };
     let story = "so it went on and on ".repeat(300);
     let scene = Scene::new([
         proposes("orders"),
@@ -202,7 +210,14 @@ async fn thoughts_reach_nobody() {
     let reasoning = json!({"choices": [{"index": 0, "delta": {"reasoning_content": "inwardly", "reasoning": "inwardly"}, "finish_reason": null}]});
     let words = |text: &str| json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
     let stop = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
-    let chunks = vec![reasoning, words("<thi"), words("nk>They inwardly want"), words(".</think>\n\nWhich"), words(" one?"), stop];
+    let chunks = vec![
+        reasoning,
+        words("<thi"),
+        words("nk>They inwardly want"),
+        words(".</think>\n\nWhich"),
+        words(" one?"),
+        stop,
+    ];
     let scene = Scene::new([Answer::chunks(chunks)]).await;
     scene.say("copy it").await;
     assert_eq!(scene.house.spoken().await, "Which one?");
@@ -211,12 +226,19 @@ async fn thoughts_reach_nobody() {
 
 #[tokio::test]
 async fn an_endpoint_without_tool_calls_writes_them_down() {
-    let none = Answer::error(400, r#"{"error":{"message":"registry.ollama.ai/library/gemma3:4b does not support tools"}}"#);
+    let none =
+        Answer::error(400, r#"{"error":{"message":"registry.ollama.ai/library/gemma3:4b does not support tools"}}"#);
     let look = json!({"say": "I look first.", "calls": [{"tool": "list_connections", "arguments": {}}]}).to_string();
     let plan = json!({"say": "", "calls": [{"tool": "propose_plan", "arguments": plan("customers")}]}).to_string();
     let fenced = format!("```json\n{plan}\n```");
     let (start, end) = fenced.split_at(30);
-    let scene = Scene::new([none, Answer::text(&[&look]), Answer::text(&[start, end]), Answer::text(&[r#"{"say": "It waits.", "calls": []}"#])]).await;
+    let scene = Scene::new([
+        none,
+        Answer::text(&[&look]),
+        Answer::text(&[start, end]),
+        Answer::text(&[r#"{"say": "It waits.", "calls": []}"#]),
+    ])
+    .await;
     let summary = scene.say("copy customers").await;
     assert_eq!((summary.outcome, summary.rounds, summary.tool_calls), (TurnOutcome::Done, 2, 2));
     assert!(has_plan(&summary));
@@ -228,7 +250,12 @@ async fn an_endpoint_without_tool_calls_writes_them_down() {
     let system = requests[1].body["messages"][0]["content"].as_str().unwrap();
     assert!(system.contains("\"tool\":\"propose_plan\"") && system.contains("one JSON object"));
     let roles = |body: &Value| -> Vec<String> {
-        body["messages"].as_array().unwrap().iter().map(|message| message["role"].as_str().unwrap().to_owned()).collect()
+        body["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| message["role"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(roles(&requests[3].body), ["system", "user", "assistant", "user", "assistant", "user"]);
     assert!(scene.sent(2).contains("Answer of `list_connections`"));

@@ -40,7 +40,8 @@ async fn the_pause_may_be_asked_for_in_seconds_or_as_a_date() {
     let date = [("date", "Wed, 21 Oct 2015 07:28:00 GMT"), ("retry-after", "Wed, 21 Oct 2015 07:28:01 GMT")];
     for status in [429, 503] {
         for asked in [seconds, date] {
-            let refusal = asked.iter().fold(Answer::error(status, BUSY), |answer, (name, value)| answer.header(name, value));
+            let refusal =
+                asked.iter().fold(Answer::error(status, BUSY), |answer, (name, value)| answer.header(name, value));
             let wire = Wire::new([refusal, Answer::text(&["at last"])]).await;
             let begun = Instant::now();
             assert_eq!(all(&mind(&wire), hello()).await.unwrap()[0], Delta::Text("at last".to_owned()));
@@ -60,7 +61,7 @@ async fn a_pause_beyond_the_cap_is_not_waited_for_in_either_form() {
         let wire = Wire::new([refusal, Answer::text(&["too early"])]).await;
         let begun = Instant::now();
         let error = all(&mind(&wire), hello()).await.unwrap_err();
-        let hour = Some(Duration::from_secs(3600));
+        let hour = Some(Duration::from_hours(1));
         assert!(matches!(error, ModelError::Throttled { retry_after } if retry_after == hour), "{error:?}");
         assert!(begun.elapsed() < Duration::from_secs(5));
         assert_eq!(wire.requests().len(), 1);
