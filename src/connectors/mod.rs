@@ -187,6 +187,8 @@ pub struct DestinationAbilities {
     /// Missing namespaces can be created. `false` and non-empty [`Destination::namespaces`]: it must exist.
     pub creates_namespaces: bool,
     pub has_namespaces: bool,
+    /// A target may stand in no namespace at all, as a folder of files does in its connection's own folder.
+    pub namespace_optional: bool,
     /// The namespace used when a plan names none.
     pub default_namespace: Option<String>,
     /// Longest identifier, in bytes.

@@ -12,13 +12,15 @@ const MOST: usize = 8;
 /// Schedules are the same when they agree on so many next times.
 const FIRES: usize = 6;
 
-/// Where `plan` contradicts `heard`. `columns` are those of a stream of the plan, where they are known.
+/// Where `plan` contradicts `heard`. `namespace` is the one that the plan writes to, the destination's default where it names
+/// none; `columns` are those of a stream of the plan, where they are known.
 pub(super) fn doubts<'a>(
     heard: &PlanSpec,
     plan: &PlanSpec,
+    namespace: Option<&str>,
     columns: impl Fn(&str) -> Option<&'a [Column]>,
 ) -> Vec<Problem> {
-    let mut doubts = places(heard, plan);
+    let mut doubts = places(heard, plan, namespace);
     // Streams of another source are not comparable.
     if heard.source.connection == plan.source.connection {
         streams(heard, plan, columns, &mut doubts);
@@ -32,7 +34,7 @@ fn doubt(pointer: impl Into<String>, message: String) -> Problem {
     Problem::new(pointer, "differs_from_words", message).suggest("Say what you meant, if this is not it.")
 }
 
-fn places(heard: &PlanSpec, plan: &PlanSpec) -> Vec<Problem> {
+fn places(heard: &PlanSpec, plan: &PlanSpec, namespace: Option<&str>) -> Vec<Problem> {
     let mut doubts = Vec::new();
     let (meant, planned) = (&heard.source.connection, &plan.source.connection);
     if meant != planned {
@@ -48,15 +50,11 @@ fn places(heard: &PlanSpec, plan: &PlanSpec) -> Vec<Problem> {
             format!("Your words seem to name `{meant}` as the destination; this plan writes to `{planned}`."),
         ));
     } else if let Some(meant) = &heard.destination.namespace
-        && plan.destination.namespace.as_ref().is_none_or(|planned| !planned.eq_ignore_ascii_case(meant))
+        && let Some(planned) = namespace.filter(|planned| !planned.eq_ignore_ascii_case(meant))
     {
-        let planned =
-            plan.destination.namespace.as_deref().map_or("its default".to_owned(), |name| format!("`{name}`"));
         doubts.push(doubt(
             "/destination/namespace",
-            format!(
-                "Your words seem to name `{meant}` as the place in the destination; this plan writes to {planned}."
-            ),
+            format!("Your words seem to name `{meant}` as the place in the destination; this plan writes to `{planned}`."),
         ));
     }
     doubts
@@ -90,17 +88,12 @@ fn streams<'a>(
 fn rows(at: &str, meant: &StreamSpec, planned: &StreamSpec, columns: Option<&[Column]>) -> Option<Problem> {
     let columns = columns?;
     let plain = |filter: &Option<String>| {
-        filter
-            .as_ref()
-            .and_then(|text| parse(text, columns, "").ok())
-            .map(|filter| render(&canonical(&filter, columns)))
+        filter.as_ref().and_then(|text| parse(text, columns, "").ok()).map(|filter| render(&canonical(&filter, columns)))
     };
     let stream = &planned.stream;
     let message = match (plain(&meant.filter), plain(&planned.filter)) {
         (Some(meant), Some(planned)) if meant != planned => {
-            format!(
-                "Of `{stream}` your words seem to mean the rows where {meant}; this plan moves those where {planned}."
-            )
+            format!("Of `{stream}` your words seem to mean the rows where {meant}; this plan moves those where {planned}.")
         }
         // A filter that cannot be read here is not compared.
         (Some(words), None) if planned.filter.is_none() => {
@@ -120,7 +113,8 @@ fn modes(at: &str, meant: &StreamSpec, planned: &StreamSpec) -> Option<Problem> 
         // Reading in full is what is understood where nothing was said, and contradicts nothing.
         return (meant.read != ReadSpec::Full).then(|| {
             let (meant, planned) = (read(meant.read), read(planned.read));
-            let message = format!("Your words seem to ask for {meant} of `{stream}`; this plan makes {planned}.");
+            let message =
+                format!("Your words seem to ask for {meant} of `{stream}`; this plan makes {planned}.");
             doubt(format!("{at}/read"), message)
         });
     }
@@ -217,12 +211,11 @@ mod tests {
             Column::new(name, ColumnType::new(logical, "postgres", spelled), true)
         };
         let text = || LogicalType::Text;
-        let columns = [
-            column("id", LogicalType::Int64, "bigint"),
-            column("state", text(), "text"),
-            column("note", text(), "text"),
-        ];
-        let found = doubts(&spec(heard), &spec(planned), |_| Some(&columns));
+        let columns =
+            [column("id", LogicalType::Int64, "bigint"), column("state", text(), "text"), column("note", text(), "text")];
+        let planned = spec(planned);
+        let namespace = planned.destination.namespace.as_deref().unwrap_or("main");
+        let found = doubts(&spec(heard), &planned, Some(namespace), |_| Some(&columns));
         found.into_iter().map(|doubt| format!("{} {}", doubt.pointer, doubt.message)).collect()
     }
 
@@ -258,6 +251,8 @@ mod tests {
         let space = |plan: &mut Value| plan["destination"]["namespace"] = json!("raw");
         one(space, same, "/destination/namespace", "`raw`");
         assert_eq!(told(same, space), [] as [&str; 0]);
+        let default = |plan: &mut Value| plan["destination"]["namespace"] = json!("Main");
+        assert_eq!(told(default, same), [] as [&str; 0]);
         let more = |plan: &mut Value| plan["streams"] = json!([{"stream": "orders"}, {"stream": "users"}]);
         one(same, more, "/streams/1", "Nothing in your words");
         one(more, same, "/streams", "`users`; this plan does not move it");

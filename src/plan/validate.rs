@@ -71,7 +71,7 @@ pub(super) async fn validate(
             let outcome = outcomes.iter().find(|outcome| outcome.resolved.stream == stream)?;
             Some(outcome.columns.as_slice())
         };
-        findings.warnings.extend(doubt::doubts(heard, &spec, columns));
+        findings.warnings.extend(doubt::doubts(heard, &spec, goal.namespace.name(), columns));
     }
     let schedule = timetable.map(|timetable| timetable.view(workspace.clock.now()));
     let view = preview::view(&spec, (&origin, &goal), &outcomes, schedule, &findings.warnings);

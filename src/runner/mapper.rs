@@ -1,7 +1,7 @@
 //! From the columns that a source delivers to those that a writer gets: projection, masks, casts and metadata columns,
 //! exactly as the plan resolved them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -31,6 +31,8 @@ pub(super) struct Mapper {
     run: String,
     started_at: DateTime<Utc>,
     mask_key: SigningKey,
+    /// The metadata columns of the longest batch so far: they say the same in every row.
+    metadata: Mutex<Vec<ArrayRef>>,
 }
 
 /// What came of a batch.
@@ -69,7 +71,7 @@ impl Mapper {
         let MapperParts { columns, key, soft_deletes, run, started_at, mask_key } = parts;
         let written: Vec<Column> =
             columns.iter().map(|(_, column)| column.written.clone()).chain(metadata_columns(soft_deletes)).collect();
-        Self { schema: arrow_schema(&written), columns, key, soft_deletes, run, started_at, mask_key }
+        Self { schema: arrow_schema(&written), columns, key, soft_deletes, run, started_at, mask_key, metadata: Mutex::default() }
     }
 
     /// What is done to each column, in the order in which the source is asked for them.
@@ -137,9 +139,13 @@ impl Mapper {
     }
 
     fn push_metadata(&self, arrays: &mut Vec<ArrayRef>, rows: usize, changes: Option<&[crate::connectors::Change]>) {
-        arrays.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&self.run, rows))));
-        let at = self.started_at.timestamp_micros();
-        arrays.push(Arc::new(TimestampMicrosecondArray::from_value(at, rows).with_timezone("UTC")));
+        let mut metadata = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
+        if metadata.first().is_none_or(|array| array.len() < rows) {
+            let run = StringArray::from_iter_values(std::iter::repeat_n(&self.run, rows));
+            let at = TimestampMicrosecondArray::from_value(self.started_at.timestamp_micros(), rows);
+            *metadata = vec![Arc::new(run), Arc::new(at.with_timezone("UTC"))];
+        }
+        arrays.extend(metadata.iter().map(|array| array.slice(0, rows)));
         if self.soft_deletes {
             let deleted = match changes {
                 Some(changes) => changes.iter().map(|change| Some(change.operation == Operation::Delete)).collect(),

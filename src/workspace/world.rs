@@ -313,6 +313,7 @@ fn abilities() -> DestinationAbilities {
         transactional: true,
         creates_namespaces: true,
         has_namespaces: true,
+        namespace_optional: false,
         default_namespace: Some("main".to_owned()),
         identifier_limit: 63,
         column_limit: None,

@@ -3,7 +3,8 @@
 mod doubts;
 mod endings;
 mod guards;
-mod house;
+pub(crate) mod house;
+mod redteam;
 mod openai;
 mod talks;
 mod turns;

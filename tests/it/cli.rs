@@ -326,3 +326,23 @@ fn a_row_that_was_set_aside_is_told_where_the_run_is_told() {
     let replayed = json(&towpath(data, &["--json", "runs", "quarantine", run, "--replay"]));
     assert_eq!((&replayed["written"], replayed["left"].as_array().unwrap().len()), (&0.into(), 1), "{replayed}");
 }
+
+#[test]
+fn a_folder_takes_tables_without_a_namespace() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    shop(data);
+    let path = format!("path={}", data.join("lake").display());
+    let added =
+        towpath(data, &["connections", "add", "lake", "files", "--set", &path, "--set", "write.format=parquet"]);
+    assert_eq!(code(&added), 0, "{}", text(&added.stderr));
+    let asked = json(&towpath(data, &["--json", "ask", "copy customers from shop to the lake"]));
+    let (plan, digest) = (asked["plan"]["plan"].as_str().unwrap(), asked["plan"]["digest"].as_str().unwrap());
+    let ran = towpath(data, &["run", "--confirm", plan, "--digest", digest]);
+    assert_eq!(code(&ran), 0, "{}{}", text(&ran.stdout), text(&ran.stderr));
+    let written: Vec<String> = std::fs::read_dir(data.join("lake/customers"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    assert!(written.iter().any(|name| name.ends_with(".parquet")), "{written:?}");
+}

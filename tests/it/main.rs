@@ -18,5 +18,6 @@ mod schedule;
 mod server;
 mod sqlite;
 mod systems;
+mod store;
 mod tidy;
 mod yard;

@@ -4,6 +4,7 @@
 mod contract;
 mod incremental;
 mod proxy;
+mod raw;
 mod reading;
 mod replacing;
 mod roundtrip;

@@ -228,7 +228,8 @@ impl Aside<'_> {
                 near.map(|(_, pipeline)| pipeline.name.clone())
             }
             [(_, only)] => Some(only.name.clone()),
-            [(first, pipeline), (second, _), ..] if first.0 > second.0 || first.1 > second.1 + 0.01 => {
+            // As many words of both: the one that is named in full.
+            [(first, pipeline), (second, _), ..] if first.0 > second.0 || first.1 > 0.99 && second.1 < 0.99 => {
                 Some(pipeline.name.clone())
             }
             _ => None,
@@ -326,9 +327,20 @@ impl Aside<'_> {
             "expired",
             "unauthorized",
             "forbidden",
+            "duplicate",
+            "deadlock",
+            "constraint",
+            "reset by peer",
+            "unreachable",
+            "authentication",
+            "quota",
+            "no space",
+            "truncat",
+            "overflow",
         ];
         let text =
-            if raw.to_lowercase().contains("error:") || lower.len() < 8 { raw.clone() } else { behind.to_owned() };
+            if raw.split([':', '\n']).next().is_some_and(|head| head.to_lowercase().contains("error "))
+                || raw.to_lowercase().contains("error:") || lower.len() < 8 { raw.clone() } else { behind.to_owned() };
         (behind.len() >= 8 && (marks.iter().any(|mark| lower.contains(mark)) || raw.to_lowercase().contains("error:")))
             .then_some(text)
     }

@@ -35,11 +35,14 @@ struct Episode {
 
 pub(super) fn next(request: &ChatRequest) -> Known<Step> {
     let talk = transcript::read(&request.messages);
-    let Some(turn) = talk.current().filter(|_| !talk.finished) else { return Ok(Step::Say(String::new())) };
+    let Some(turn) = talk.current() else { return Ok(Step::Say(String::new())) };
+    if talk.finished {
+        return Ok(Step::Say(last_word(turn)));
+    }
     let directory = Directory::new(&talk.knowledge.connections()?);
     let mut episode = Episode::default();
     for (index, earlier) in talk.turns.iter().enumerate().take(talk.turns.len().saturating_sub(1)) {
-        episode.follow(&talk, index, earlier);
+        episode.follow(&talk, &directory, index, earlier);
     }
     let (say, focus) = spoken(&talk, talk.turns.len().saturating_sub(1), turn);
     let sentence = corrected(&say, &directory);
@@ -48,6 +51,7 @@ pub(super) fn next(request: &ChatRequest) -> Known<Step> {
         asked: focus.is_some(),
         attached: !turn.attachments.is_empty(),
         pipeline: talk.confirmed || talk.turns.iter().any(|turn| !turn.about.is_empty()),
+        places: names_both_ends(&sentence, &directory),
     };
     let intent = intent::read(&sentence, standing);
     let aside = Aside { talk: &talk, turn, know: &talk.knowledge, directory: &directory, sentence: &sentence };
@@ -56,6 +60,8 @@ pub(super) fn next(request: &ChatRequest) -> Known<Step> {
             episode.heard.push(Heard { say, focus });
             moving(request, &talk, &directory, &episode, &sentence)
         }
+        Intent::Later => Ok(Step::Say("The plan above stays as it is. It waits for your confirmation.".to_owned())),
+        Intent::AboutPlan => Ok(Step::Say(about_plan(&episode))),
         Intent::Undo => undo(request, &talk, &directory, episode),
         Intent::Restart => {
             Ok(ask("goal", "All of that is forgotten. Which data should move, and where to?", Vec::new()))
@@ -70,6 +76,43 @@ pub(super) fn next(request: &ChatRequest) -> Known<Step> {
         }
         other => aside.step(&other),
     }
+}
+
+/// Whether a connection to read from and another one to write to are named for sure.
+fn names_both_ends(sentence: &Sentence, directory: &Directory) -> bool {
+    let mut named: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < sentence.len() {
+        let mention = directory.mention(sentence, at, &|_| true).filter(|mention| mention.strong);
+        at = mention.as_ref().map_or(at + 1, |mention| mention.to.max(at + 1));
+        named.extend(mention.into_iter().flat_map(|mention| mention.names));
+    }
+    let takes = |source: bool| {
+        named.iter().filter_map(|name| directory.get(name)).filter(move |connection| if source { connection.source } else { connection.destination })
+    };
+    let verb = (0..sentence.len()).any(|at| {
+        lexicon::is(sentence, at, lexicon::Class::Transfer) || lexicon::word_is(sentence.word(at), lexicon::Class::To)
+    });
+    verb && takes(true).any(|source| takes(false).any(|destination| destination.name != source.name))
+}
+
+/// What the plan on offer does and when, for whoever asks.
+fn about_plan(episode: &Episode) -> String {
+    let Some(plan) = episode.plans.last() else {
+        return "Nothing runs yet: no plan is on offer. Say what should move, from where and to where.".to_owned();
+    };
+    let when = match plan.schedule {
+        Some(_) => "Once confirmed it runs by its schedule.",
+        None => "Once confirmed it runs a single time, and again when you ask for it; it has no schedule.",
+    };
+    format!("{} {when} Nothing runs before you confirm it.", resolve::repair::summary(plan))
+}
+
+/// What is left to say once the turn has put something before the person: of a plan, what it does, now that it has been
+/// checked. A question and an offer speak for themselves.
+fn last_word(turn: &Turn) -> String {
+    let Outcome::Plan(plan) = &turn.outcome else { return String::new() };
+    serde_json::from_value::<PlanSpec>(plan.clone()).map(|plan| resolve::repair::summary(&plan)).unwrap_or_default()
 }
 
 /// What was said in a turn, with a choice among options written out, and the slot that was asked before it.
@@ -129,13 +172,14 @@ fn corrected(say: &str, directory: &Directory) -> Sentence {
 
 impl Episode {
     /// Takes in a turn that is over.
-    fn follow(&mut self, talk: &Talk, index: usize, turn: &Turn) {
+    fn follow(&mut self, talk: &Talk, directory: &Directory, index: usize, turn: &Turn) {
         let (say, focus) = spoken(talk, index, turn);
         let standing = Standing {
             begun: !self.plans.is_empty() || !self.heard.is_empty(),
             asked: focus.is_some(),
             attached: !turn.attachments.is_empty(),
             pipeline: false,
+            places: names_both_ends(&Sentence::new(&say), directory),
         };
         let intent = intent::read(&Sentence::new(&say), standing);
         if intent == Intent::Restart || (intent == Intent::Deny && matches!(turn.outcome, Outcome::Question(_))) {
@@ -154,7 +198,7 @@ impl Episode {
                     }
                 }
             }
-            Outcome::Question(_) | Outcome::Problem { .. } | Outcome::Words if intent == Intent::Move => {
+            Outcome::Question(_) | Outcome::Problem { .. } if intent == Intent::Move => {
                 self.heard.push(Heard { say, focus })
             }
             Outcome::Question(_) | Outcome::Problem { .. } if intent == Intent::Affirm => {
@@ -185,7 +229,7 @@ fn affirm(request: &ChatRequest, talk: &Talk, directory: &Directory, mut episode
         _ => 0,
     };
     if let (Some(say), 1..) = (first_option(talk, talk.turns.len().saturating_sub(1)), options) {
-        if options > 2 {
+        if options > 1 {
             let Some(Outcome::Question(question)) = before.map(|turn| &turn.outcome) else {
                 return Ok(Step::Say("Which of these should it be?".to_owned()));
             };
@@ -231,7 +275,7 @@ fn undo(request: &ChatRequest, talk: &Talk, directory: &Directory, mut episode: 
         return Ok(Step::Say("The earlier plan does not fit any more. Say what should move.".to_owned()));
     }
     Ok(Step::Call {
-        say: Some("Back to the plan before.".to_owned()),
+        say: None,
         tool: "propose_plan",
         arguments: serde_json::json!({"plan": value}),
     })
@@ -272,7 +316,7 @@ fn moving(
         heard: &readings,
         now: request.now,
     })?;
-    Ok(unchanged(step, talk, episode, sentence, directory))
+    Ok(unchanged(step, talk, episode, sentence))
 }
 
 /// The streams of the source that the talk has come to; what was read for the last utterance may have been another's.
@@ -289,20 +333,24 @@ fn listed(talk: &Talk, directory: &Directory, draft: &Draft, streams: Streams) -
 }
 
 /// A plan that is the same as the one on offer was no answer to what was said: that is said instead.
-fn unchanged(step: Step, talk: &Talk, episode: &Episode, sentence: &Sentence, directory: &Directory) -> Step {
+fn unchanged(step: Step, talk: &Talk, episode: &Episode, sentence: &Sentence) -> Step {
     let Step::Call { tool: "propose_plan", arguments, .. } = &step else { return step };
     let same = episode.plans.last().is_some_and(|plan| arguments.get("plan") == Some(&serde_json::json!(plan)));
     if !same || !talk.on_offer() || talk.confirmed {
         return step;
     }
     let known = sentence.tokens.iter().all(|token| lexicon::is_known(&token.word));
-    if known {
+    let again = known || sentence.tokens.iter().any(|token| lexicon::word_is(&token.word, lexicon::Class::Transfer));
+    if again {
         Step::Say(
             "The plan above stays as it is: nothing in that changes it. Say what should be different, or confirm it."
                 .to_owned(),
         )
     } else {
-        puzzled(sentence, directory)
+        Step::Say(
+            "That was not understood as a change of the plan above, which stays as it is. Say what should be different, or confirm it."
+                .to_owned(),
+        )
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the talk has come to: where from, where to, which streams. Utterances are heard in order, each on top of the last
 //! plan on offer or of what was said before it.
 
-use super::fold::fold;
 use super::lexicon::{self, Class};
 use super::link::How;
 use super::link::stream::Candidate;
+use super::reading::object::names_namespace;
 use super::reading::{Before, Namespace, Place, Reading, Wildcard};
 use crate::plan::spec::{PlanSpec, StreamSpec};
 
@@ -251,7 +251,7 @@ impl Draft {
                 .filter(|candidate| {
                     let namespace = candidate.stream.rsplit_once('.').map_or("", |(namespace, _)| namespace);
                     !namespace.is_empty()
-                        && reading.sentence.tokens.iter().any(|token| fold(&token.text) == fold(namespace))
+                        && reading.sentence.tokens.iter().any(|token| names_namespace(&token.text, namespace))
                 })
                 .cloned()
                 .collect();

@@ -30,6 +30,10 @@ pub(super) enum Intent {
     Greeting,
     Thanks,
     Help,
+    /// Not now: the plan stays where it is.
+    Later,
+    /// How the plan on offer goes on.
+    AboutPlan,
     Undo,
     Restart,
     Affirm,
@@ -49,6 +53,8 @@ pub(super) struct Standing {
     pub attached: bool,
     /// A pipeline was confirmed or spoken of in this talk.
     pub pipeline: bool,
+    /// Something that can be read from and something that can be written to are named, one of them by a verb or by `to`.
+    pub places: bool,
 }
 
 pub(super) const NOT_OURS: &str = "That is not something I do. I plan and watch transfers of data between the connections of this workspace: say what should move, from where and to where.";
@@ -174,6 +180,12 @@ fn wholly(sentence: &Sentence, classes: &[Class]) -> bool {
         "your",
         "a",
         "lot",
+        "hold",
+        "on",
+        "about",
+        "hmm",
+        "ah",
+        "better",
         "actually",
         "no",
         "wait",
@@ -226,6 +238,13 @@ pub(super) fn read(sentence: &Sentence, standing: Standing) -> Intent {
     if standing.attached {
         return attached(sentence);
     }
+    // From here to there: whatever else is said, data is to move.
+    if standing.places && !about_pipelines(sentence) {
+        return Intent::Move;
+    }
+    if standing.begun && says(sentence, "later") && !has(sentence, Class::Transfer) && sentence.len() <= 16 {
+        return Intent::Later;
+    }
     if let Some(reason) = refused(sentence, standing) {
         return Intent::Decline(reason);
     }
@@ -246,7 +265,7 @@ fn short(sentence: &Sentence, standing: Standing) -> Option<Intent> {
     if sentence.len() == 0 {
         return (!standing.attached).then_some(Intent::Help);
     }
-    if standing.attached && sentence.len() > 3 {
+    if standing.attached && (sentence.len() > 3 || wholly(sentence, &[Class::Help, Class::Greeting])) {
         return None;
     }
     if wholly(sentence, &[Class::Undo]) {
@@ -301,6 +320,23 @@ fn attached(sentence: &Sentence) -> Intent {
     Intent::Diagnose
 }
 
+/// `pause players to bi`: a pipeline is called like a move.
+fn about_pipelines(sentence: &Sentence) -> bool {
+    let start = opening(sentence);
+    any(sentence, &["pipeline", "pipelines", "job", "runs", "schedule of", "log", "logs"])
+        || sentence.is(
+            start,
+            &["stop", "cancel", "pause", "resume", "retry", "rerun", "delete", "explain", "why", "show", "list", "suspend"],
+        )
+        || holds(sentence)
+}
+
+/// `put … on hold`.
+fn holds(sentence: &Sentence) -> bool {
+    (1..sentence.len()).any(|at| sentence.is(at, &["hold"]) && sentence.is(at - 1, &["on"]))
+        && sentence.is(opening(sentence), &["put", "place", "set"])
+}
+
 /// Whether data is asked to move.
 fn moves(sentence: &Sentence) -> bool {
     let verb = has(sentence, Class::Transfer);
@@ -313,7 +349,7 @@ fn moves(sentence: &Sentence) -> bool {
 fn refused(sentence: &Sentence, standing: Standing) -> Option<&'static str> {
     let start = opening(sentence);
     let copying =
-        has(sentence, Class::Transfer) && (0..sentence.len()).any(|at| sentence.is(at, &["to", "into", "from"]));
+        (has(sentence, Class::Transfer) || any(sentence, &["take", "put", "bring", "get", "send"])) && (0..sentence.len()).any(|at| sentence.is(at, &["to", "into", "from"]));
     if says(sentence, "secrets") && !copying {
         return Some(NO_SECRETS);
     }
@@ -376,6 +412,10 @@ fn action(sentence: &Sentence, standing: Standing) -> Option<Intent> {
     let edits = standing.begun && !any(sentence, &["run", "runs", "pipeline", "pipelines", "job", "jobs"]);
     let again =
         any(sentence, &["again", "rerun", "re-run", "retry"]) || (any(sentence, &["once"]) && any(sentence, &["more"]));
+    // `the weekly loans are hammering us, stop it`: what is wanted stands at the end.
+    if let Some(intent) = last_clause(sentence, standing) {
+        return Some(intent);
+    }
     let schema = any(sentence, &["schema", "columns", "changes", "drift"]) && any(sentence, &["if", "when", "on"]);
     match sentence.word(start) {
         "stop" | "cancel" | "abort" | "kill" | "terminate" | "halt" | "interrupt" | "end" if !schema => {
@@ -396,6 +436,7 @@ fn action(sentence: &Sentence, standing: Standing) -> Option<Intent> {
         "pause" | "suspend" | "hold" | "freeze" | "disable" | "deactivate" | "mute" | "snooze" if !schema && !edits => {
             Some(Intent::Act("pause_schedule"))
         }
+        "put" | "place" | "set" if holds(sentence) => Some(Intent::Act("pause_schedule")),
         "turn" | "switch" | "put" if !edits && (any(sentence, &["off", "hold"])) && noun => {
             Some(Intent::Act("pause_schedule"))
         }
@@ -421,6 +462,25 @@ fn action(sentence: &Sentence, standing: Standing) -> Option<Intent> {
         }
         _ => None,
     }
+}
+
+/// A short order behind a comma or a full stop: `…, stop it`.
+fn last_clause(sentence: &Sentence, standing: Standing) -> Option<Intent> {
+    let at = (1..sentence.len()).rev().find(|at| {
+        sentence.kind(*at) == Some(Kind::Mark) && matches!(sentence.text(*at), "," | "." | ";" | "!" | "-" | "–" | "—") && *at + 2 < sentence.len()
+    })?;
+    let start = at + 1 + usize::from(sentence.is(at + 1, &["please", "so", "pls", "and"]));
+    let short = sentence.len() - start <= 5 && sentence.is(start + 1, &["it", "that", "them", "this", "the"]);
+    if !short || standing.begun {
+        return None;
+    }
+    Some(Intent::Act(match sentence.word(start) {
+        "stop" | "cancel" | "abort" | "kill" | "terminate" | "halt" => "stop_run",
+        "pause" | "suspend" | "disable" => "pause_schedule",
+        "retry" | "rerun" | "re-run" => "retry_run",
+        "resume" | "unpause" => "resume_schedule",
+        _ => return None,
+    }))
 }
 
 fn has_place(sentence: &Sentence) -> bool {

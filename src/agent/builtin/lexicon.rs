@@ -66,6 +66,7 @@ pub(super) enum Class {
     Thanks,
     Help,
     OnDemand,
+    Vague,
     NoFilter,
     Pronoun,
     Personal,
@@ -96,6 +97,8 @@ pub(super) struct Values {
     pub months: BTreeMap<String, u32>,
     pub weekdays: BTreeMap<String, u32>,
     pub units: BTreeMap<String, String>,
+    /// Parts of columns' names that modellers cut short, and the word in full.
+    pub shortened: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default)]
@@ -268,13 +271,19 @@ pub(super) fn is_known(word: &str) -> bool {
     WORDS.known.contains(word)
 }
 
+/// Words by which questions and actions are known: a slip for none of them.
+static SPARED: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let intents: BTreeMap<String, Vec<String>> = read(include_str!("lexicon/intents.json"));
+    intents.values().flatten().flat_map(|phrase| phrase.split_whitespace().map(str::to_owned)).collect()
+});
+
 /// Reads unknown words as the words that they are a slip away from. `free` says which tokens may be touched.
 pub(super) fn correct(sentence: &mut Sentence, free: impl Fn(usize) -> bool) {
     for at in 0..sentence.tokens.len() {
         let Some(token) = sentence.tokens.get(at) else { continue };
         let plain =
             token.kind == Kind::Word && token.word.chars().all(|letter| letter.is_alphabetic() || letter == '-');
-        if !plain || token.word.len() < 4 || is_known(&token.word) || !free(at) {
+        if !plain || token.word.len() < 4 || is_english(&token.word) || SPARED.contains(&token.word) || !free(at) {
             continue;
         }
         let written = lower(&token.text);

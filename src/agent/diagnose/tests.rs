@@ -6,6 +6,7 @@ use super::*;
 const MESSAGES: &[&str] = &[
     include_str!("../../../tests/fixtures/diagnosis/databases.yaml"),
     include_str!("../../../tests/fixtures/diagnosis/services.yaml"),
+    include_str!("../../../tests/fixtures/diagnosis/chains.yaml"),
 ];
 
 fn top(text: &str) -> String {

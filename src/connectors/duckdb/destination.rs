@@ -58,6 +58,7 @@ impl Destination for DuckDbDestination {
             transactional: true,
             creates_namespaces: true,
             has_namespaces: true,
+            namespace_optional: false,
             default_namespace: Some(DEFAULT_SCHEMA.to_owned()),
             identifier_limit: 1000,
             column_limit: None,

@@ -77,6 +77,10 @@ struct Held {
     sequence: i64,
     /// Rows that wait for the commit, deletes that are ignored included.
     waiting: u64,
+    /// Whether rows go to the table of a replacement at once: nobody else sees it, and nothing has to become of their values.
+    direct: bool,
+    /// Whether the transaction that they belong to is open.
+    open: bool,
 }
 
 fn path(target: &TargetName) -> String {
@@ -97,9 +101,9 @@ impl DuckDbWriter {
             }
         }
         let connection = lease.connect()?;
-        let (kept, target) = in_turn(&lease, &connection, &request, |connection| prepare(connection, &request))?;
+        let (kept, target) = in_turn(&lease, &connection, &request, false, |connection| prepare(connection, &request))?;
         let replace = request.mode == WriteMode::Replace;
-        let places = request
+        let places: Vec<Place> = request
             .columns
             .iter()
             .enumerate()
@@ -114,7 +118,9 @@ impl DuckDbWriter {
                 }
             })
             .collect();
-        let held = Held { connection, lease, request, places, kept, batches: 0, sequence: 0, waiting: 0 };
+        let direct = replace && places.iter().all(|place| place.moved(true).is_none());
+        let held =
+            Held { connection, lease, request, places, kept, batches: 0, sequence: 0, waiting: 0, direct, open: false };
         held.clear()?;
         Ok(Self { held: Arc::new(Mutex::new(held)) })
     }
@@ -153,11 +159,14 @@ fn in_turn<T>(
     lease: &Lease,
     connection: &Connection,
     request: &WriteRequest,
+    open: bool,
     work: impl FnOnce(&Connection) -> Result<T, ConnectorError>,
 ) -> Result<T, ConnectorError> {
     let turn = lease.writing();
     let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-    execute(connection, &request.target.name, "begin transaction")?;
+    if !open {
+        execute(connection, &request.target.name, "begin transaction")?;
+    }
     match work(connection) {
         Ok(done) => {
             execute(connection, &request.target.name, "commit")?;
@@ -266,7 +275,7 @@ impl Held {
                 change.is_some_and(|change| change.operation == Operation::Delete)
             })
             .collect();
-        let mut arrays = self.head(batch, rows, &deleted);
+        let mut arrays = if self.direct { Vec::new() } else { self.head(batch, rows, &deleted) };
         for (array, place) in records.columns().iter().zip(&self.places) {
             let outbound = carry::outbound(array, &place.logical, &place.target_type)?;
             for (row, (code, reason)) in outbound.refused {
@@ -296,7 +305,8 @@ impl Held {
             .collect();
         let staged = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(broken)?;
         let first = self.sequence;
-        self.append(&filter_record_batch(&staged, &kept).map_err(broken)?)?;
+        let staged = if kept.false_count() == 0 { staged } else { filter_record_batch(&staged, &kept).map_err(broken)? };
+        self.append(staged)?;
         self.sequence += i64::try_from(rows).unwrap_or_default();
         let misfits = self.misfits(first)?;
         self.waiting += u64::try_from(taken.saturating_sub(misfits.len())).unwrap_or_default();
@@ -327,10 +337,23 @@ impl Held {
         vec![Arc::new(numbers), Arc::new(BooleanArray::from(deleted.to_vec())), Arc::new(positions)]
     }
 
-    fn append(&self, staged: &RecordBatch) -> Result<(), ConnectorError> {
-        let told = failure::of(&self.request.target.name);
-        let mut appender = self.connection.appender_to_catalog_and_db("stage", "temp", "main").map_err(told)?;
-        appender.append_record_batch(staged.clone()).map_err(told)?;
+    fn append(&mut self, staged: RecordBatch) -> Result<(), ConnectorError> {
+        let name = self.request.target.name.clone();
+        let told = failure::of(&name);
+        let staging = state::staging_name(&self.request);
+        if self.direct && !self.open {
+            execute(&self.connection, &name, "begin transaction")?;
+            create(&self.connection, &staging, &self.request.columns)?;
+            self.open = true;
+        }
+        let appender = if self.direct {
+            let schema = staging.namespace.as_deref().unwrap_or(DEFAULT_SCHEMA);
+            self.connection.appender_to_db(&staging.name, schema)
+        } else {
+            self.connection.appender_to_catalog_and_db("stage", "temp", "main")
+        };
+        let mut appender = appender.map_err(told)?;
+        appender.append_record_batch(staged).map_err(told)?;
         appender.flush().map_err(told)
     }
 
@@ -358,11 +381,18 @@ impl Held {
 
     fn commit(&mut self, commit: &Commit) -> Result<Committed, ConnectorError> {
         let (request, waiting) = (&self.request, self.waiting);
-        let kept = in_turn(&self.lease, &self.connection, request, |connection| {
+        let open = self.open;
+        let kept = in_turn(&self.lease, &self.connection, request, open, |connection| {
             let standing = state::load(connection, &request.state_key)?;
             let of_this_run = standing.filter(|kept| kept.committed.run == request.run);
             match of_this_run {
-                Some(kept) if kept.committed.epoch >= commit.epoch => Ok(kept),
+                Some(kept) if kept.committed.epoch >= commit.epoch => {
+                    if open {
+                        // The rows of this epoch stand already; those that came again go.
+                        execute(connection, &request.target.name, "rollback; begin transaction")?;
+                    }
+                    Ok(kept)
+                }
                 earlier => {
                     let rows = earlier.map_or(0, |kept| kept.committed.rows) + waiting;
                     let staging = self.apply(connection, commit.last)?;
@@ -370,6 +400,7 @@ impl Held {
                 }
             }
         })?;
+        self.open = false;
         let committed = kept.committed.clone();
         (self.kept, self.waiting) = (Some(kept), 0);
         self.clear()?;
@@ -391,7 +422,9 @@ impl Held {
             WriteMode::Replace => {
                 let staging = state::staging_name(&self.request);
                 create(connection, &staging, &self.request.columns)?;
-                self.insert(connection, &staging)?;
+                if !self.direct {
+                    self.insert(connection, &staging)?;
+                }
                 if !last {
                     return Ok(Some(staging.name));
                 }

@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::io::BufRead;
 
+use memchr::{memchr, memchr_iter, memchr3};
+
 /// A quoted field may span lines, up to this many bytes of one row; beyond it the opening quote is taken to be a mistake.
 const ROW_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -16,8 +18,10 @@ pub(super) struct Record {
     pub(super) line: u64,
     /// Why the row cannot be read; its fields mean nothing then.
     pub(super) fault: Option<&'static str>,
+    /// The fields without quotes and delimiters, unless the row has no quotes at all: then they are parts of `raw`.
     values: Vec<u8>,
     ends: Vec<(usize, bool)>,
+    plain: bool,
 }
 
 impl Record {
@@ -28,8 +32,11 @@ impl Record {
     /// A field's bytes, and whether it was quoted.
     pub(super) fn field(&self, index: usize) -> Option<(&[u8], bool)> {
         let (end, quoted) = *self.ends.get(index)?;
-        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |(end, _)| *end);
-        Some((self.values.get(start..end)?, quoted))
+        let before = index.checked_sub(1).and_then(|before| self.ends.get(before)).map(|(end, _)| *end);
+        if self.plain {
+            return Some((self.raw.get(before.map_or(0, |end| end + 1)..end)?, false));
+        }
+        Some((self.values.get(before.unwrap_or(0)..end)?, quoted))
     }
 
     /// Nothing but a line end.
@@ -67,6 +74,7 @@ impl<R: BufRead> Records<R> {
         record.values.clear();
         record.ends.clear();
         record.fault = None;
+        record.plain = false;
         record.line = self.line + 1;
         let mut state = State::FieldStart;
         let mut first_line_end = 0;
@@ -124,21 +132,39 @@ impl<R: BufRead> Records<R> {
 
 /// Reads the bytes of one line from `start` on, in the state that the line before left.
 fn parse_line(record: &mut Record, start: usize, mut state: State, delimiter: u8) -> State {
+    let Record { raw, values, ends, fault, plain, .. } = record;
+    if start == 0 && state == State::FieldStart && memchr(b'"', raw).is_none() {
+        *plain = true;
+        let line = raw.strip_suffix(b"\n").unwrap_or(raw);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        ends.extend(memchr_iter(delimiter, line).map(|end| (end, false)));
+        ends.push((line.len(), false));
+        return State::Unquoted;
+    }
     let mut quoted = state == State::Quoted;
     let mut position = start;
-    while let Some(byte) = record.raw.get(position).copied() {
+    while let Some((byte, rest)) = raw.get(position..).and_then(<[u8]>::split_first) {
+        if state == State::Quoted {
+            let run = memchr(b'"', raw.get(position..).unwrap_or_default());
+            let end = run.map_or(raw.len(), |run| position + run);
+            values.extend_from_slice(raw.get(position..end).unwrap_or_default());
+            if run.is_some() {
+                state = State::Closing;
+            }
+            position = end + 1;
+            continue;
+        }
+        let byte = *byte;
         position += 1;
-        let ends_line = byte == b'\n' || byte == b'\r' && matches!(record.raw.get(position), Some(b'\n') | None);
+        let ends_line = byte == b'\n' || byte == b'\r' && matches!(rest.first(), Some(b'\n') | None);
         match state {
-            State::Quoted if byte == b'"' => state = State::Closing,
-            State::Quoted => record.values.push(byte),
             State::Closing if byte == b'"' => {
-                record.values.push(b'"');
+                values.push(b'"');
                 state = State::Quoted;
             }
             _ if ends_line => break,
             _ if byte == delimiter => {
-                record.ends.push((record.values.len(), quoted));
+                ends.push((values.len(), quoted));
                 quoted = false;
                 state = State::FieldStart;
             }
@@ -146,18 +172,21 @@ fn parse_line(record: &mut Record, start: usize, mut state: State, delimiter: u8
                 quoted = true;
                 state = State::Quoted;
             }
-            State::FieldStart | State::Unquoted => {
-                record.values.push(byte);
+            State::FieldStart | State::Unquoted | State::Quoted => {
+                let run = memchr3(delimiter, b'\n', b'\r', rest).unwrap_or(rest.len());
+                values.push(byte);
+                values.extend_from_slice(rest.get(..run).unwrap_or_default());
+                position += run;
                 state = State::Unquoted;
             }
             State::Closing => {
-                record.fault = Some("text follows the closing quote of a field");
+                *fault = Some("text follows the closing quote of a field");
                 state = State::Unquoted;
             }
         }
     }
     if state != State::Quoted {
-        record.ends.push((record.values.len(), quoted));
+        ends.push((values.len(), quoted));
     }
     state
 }

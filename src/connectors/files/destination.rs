@@ -43,6 +43,7 @@ impl Destination for FileDestination {
             transactional: true,
             creates_namespaces: true,
             has_namespaces: true,
+            namespace_optional: true,
             default_namespace: None,
             identifier_limit: 200,
             column_limit: None,

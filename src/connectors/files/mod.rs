@@ -7,6 +7,7 @@
 mod compression;
 mod csv;
 mod destination;
+mod encodings;
 mod folder;
 mod infer;
 mod jsonl;

@@ -72,7 +72,36 @@ pub(super) fn parse<'a>(text: &'a str, logical: &LogicalType) -> Result<Scalar<'
     }
 }
 
+/// Eighteen digits fit 64 bits whatever they are.
+const QUICK_DIGITS: usize = 18;
+
+/// The number that these digits are, and nothing but digits.
+fn quick(digits: &[u8]) -> Option<i64> {
+    if digits.is_empty() || digits.len() > QUICK_DIGITS {
+        return None;
+    }
+    digits.iter().try_fold(0_i64, |number, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        (digit < 10).then(|| number * 10 + i64::from(digit))
+    })
+}
+
+/// A sign, if there is one, and what follows it.
+fn signed(text: &[u8]) -> (bool, &[u8]) {
+    match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    }
+}
+
 fn integer(text: &str, low: i128, high: i128) -> Result<Scalar<'static>, &'static str> {
+    let (negative, digits) = signed(text.as_bytes());
+    if let Some(number) = quick(digits) {
+        let number = i128::from(if negative { -number } else { number });
+        let fits = number >= low && number <= high;
+        return if fits { Ok(Scalar::Integer(number)) } else { Err("is outside the range of its type") };
+    }
     let number: i128 = text.parse().map_err(|_| "is not a whole number")?;
     if number < low || number > high { Err("is outside the range of its type") } else { Ok(Scalar::Integer(number)) }
 }
@@ -80,6 +109,9 @@ fn integer(text: &str, low: i128, high: i128) -> Result<Scalar<'static>, &'stati
 /// Exact: more digits behind the point than the type holds is an error, not a rounding.
 fn decimal(text: &str, precision: u8, scale: i8) -> Result<i256, &'static str> {
     let scale = usize::try_from(scale).map_err(|_| "has a negative scale")?;
+    if let Some(unscaled) = quick_decimal(text.as_bytes(), precision, scale) {
+        return Ok(i256::from_i128(unscaled.into()));
+    }
     let (negative, digits) = match text.as_bytes().first() {
         Some(b'-') => (true, text.get(1..).unwrap_or_default()),
         Some(b'+') => (false, text.get(1..).unwrap_or_default()),
@@ -110,7 +142,37 @@ fn decimal(text: &str, precision: u8, scale: i8) -> Result<i256, &'static str> {
     i256::from_string(&unscaled).ok_or("is outside the range of its type")
 }
 
+/// Short numbers that certainly fit, without a detour over text.
+fn quick_decimal(text: &[u8], precision: u8, scale: usize) -> Option<i64> {
+    let (negative, digits) = signed(text);
+    let (whole, fraction) = match digits.iter().position(|byte| *byte == b'.') {
+        Some(point) => (digits.get(..point)?, digits.get(point + 1..)?),
+        None => (digits, [].as_slice()),
+    };
+    let fits = fraction.len() <= scale
+        && whole.len() + scale <= usize::from(precision)
+        && whole.len() + scale <= QUICK_DIGITS;
+    if !fits {
+        return None;
+    }
+    let missing = u32::try_from(scale - fraction.len()).ok()?;
+    let tail = if fraction.is_empty() { 0 } else { quick(fraction)? };
+    let lifted = 10_i64.pow(u32::try_from(fraction.len()).ok()?);
+    let unscaled = (quick(whole)? * lifted + tail) * 10_i64.pow(missing);
+    Some(if negative { -unscaled } else { unscaled })
+}
+
 pub(super) fn date(text: &str) -> Option<NaiveDate> {
+    if let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes()
+        && let (Some(year), Some(month), Some(day)) =
+            (quick(&[*y1, *y2, *y3, *y4]), quick(&[*m1, *m2]), quick(&[*d1, *d2]))
+    {
+        return NaiveDate::from_ymd_opt(
+            i32::try_from(year).ok()?,
+            u32::try_from(month).ok()?,
+            u32::try_from(day).ok()?,
+        );
+    }
     NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() >= 10)
 }
 

@@ -10,11 +10,10 @@ use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, TimeUnit};
 use async_trait::async_trait;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression as Codec, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 use std::sync::Arc;
 
 use super::compression::{PackedFile, ending, of_io};
+use super::encodings;
 use super::folder::{self, PENDING_PREFIX, SCHEMA_FILE};
 use super::lines::{reject, text_rows};
 use super::source::blocking;
@@ -220,12 +219,9 @@ impl Inner {
         let path = self.folder.join(&pending);
         let output = match self.config.format {
             Format::Parquet => {
-                let properties = WriterProperties::builder()
-                    .set_compression(Codec::ZSTD(ZstdLevel::default()))
-                    .set_created_by("towpath".to_owned())
-                    .build();
+                let first = storable(records)?;
                 let file = File::create(&path).map_err(|error| of_io(&path, error))?;
-                let writer = ArrowWriter::try_new(file, storable(&records.slice(0, 0))?.schema(), Some(properties));
+                let writer = ArrowWriter::try_new(file, first.schema(), Some(encodings::properties(&first)));
                 Output::Parquet(Box::new(writer.map_err(|error| of_parquet(&path, error))?))
             }
             Format::Csv | Format::Jsonl => {

@@ -1,18 +1,25 @@
 //! Sessions: TLS, settings that make text forms exact, and an end that the server notices.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::StreamExt as _;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, CopyOutStream, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::failure::{connect_failure, failure};
+use super::socket::{self, Socket};
+use super::tap::{Tap, Tapped, TappedTls};
 use super::{Config, SslMode};
 use crate::connectors::{ConnectorError, ErrorKind};
 use crate::tasks;
@@ -50,6 +57,7 @@ pub(super) struct Session {
     pub(super) config: Config,
     /// The server's process at the other end.
     pub(super) process: i32,
+    tap: Arc<Tap>,
     /// As `server_version_num`: 150018.
     pub(super) version: u32,
 }
@@ -80,11 +88,6 @@ impl Session {
             .dbname(&config.database)
             .user(&config.user)
             .application_name("towpath")
-            .connect_timeout(limit)
-            .keepalives_idle(Duration::from_secs(30))
-            .keepalives_interval(Duration::from_secs(10))
-            .keepalives_retries(3)
-            .tcp_user_timeout(Duration::from_mins(1))
             .ssl_mode(match config.sslmode {
                 SslMode::Disable => tokio_postgres::config::SslMode::Disable,
                 SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,
@@ -94,15 +97,22 @@ impl Session {
             settings.password(password.expose());
         }
         let refused = |error| connect_failure(config, error);
+        let tap = Arc::new(Tap::default());
+        let socket = socket::connect(config, limit).await?;
+        let stream = Tapped::new(socket, Arc::clone(&tap), config.sslmode != SslMode::Disable);
         let (client, driver) = if config.sslmode == SslMode::Disable {
-            let (client, connection) = settings.connect(NoTls).await.map_err(refused)?;
+            let (client, connection) = settings.connect_raw(stream, NoTls).await.map_err(refused)?;
             (client, tasks::spawn("postgres_connection", drive(connection)))
         } else {
-            let tls = MakeRustlsConnect::new(tls_config(config)?);
-            let (client, connection) = settings.connect(tls).await.map_err(refused)?;
+            let inner = MakeRustlsConnect::new(tls_config(config)?);
+            let mut tls = TappedTls { inner, tap: Arc::clone(&tap) };
+            let tls = MakeTlsConnect::<Tapped<Socket>>::make_tls_connect(&mut tls, &config.host).map_err(|error| {
+                ConnectorError::new(ErrorKind::Config, format!("`{}` is no host name for TLS.", config.host)).because(error)
+            })?;
+            let (client, connection) = settings.connect_raw(stream, tls).await.map_err(refused)?;
             (client, tasks::spawn("postgres_connection", drive(connection)))
         };
-        let mut session = Self { client, driver, config: config.clone(), process: 0, version: 0 };
+        let mut session = Self { client, driver, tap, config: config.clone(), process: 0, version: 0 };
         session.prepare_session(purpose).await.map_err(|error| failure("The session could not be set up", error))?;
         if session.version < OLDEST {
             return Err(ConnectorError::new(
@@ -146,12 +156,41 @@ impl Session {
         self.driver.abort();
     }
 
+    /// Runs a COPY to here. Its data comes in chunks of whole messages, as large as they arrive.
+    pub(super) async fn copy_rows(&self, sql: &str) -> Result<CopyRows, tokio_postgres::Error> {
+        let data = self.tap.open();
+        match self.watched(self.client.copy_out(sql)).await {
+            Ok(copy) => Ok(CopyRows { data, copy: Box::pin(copy) }),
+            Err(error) => {
+                self.tap.close();
+                Err(error)
+            }
+        }
+    }
+
     /// Bounds each following statement of this session.
     pub(super) async fn limit_statements(&self, seconds: u32) -> Result<(), ConnectorError> {
         self.client
             .batch_execute(&format!("set statement_timeout = '{seconds}s'"))
             .await
             .map_err(|error| failure("The session could not be set up", error))
+    }
+}
+
+/// The data of a COPY.
+pub(super) struct CopyRows {
+    data: mpsc::Receiver<Bytes>,
+    copy: Pin<Box<CopyOutStream>>,
+}
+
+impl CopyRows {
+    /// The next chunk; `None` when the server has said that it is done.
+    pub(super) async fn next(&mut self) -> Option<Result<Bytes, tokio_postgres::Error>> {
+        match self.data.recv().await {
+            Some(chunk) => Some(Ok(chunk)),
+            // What is left is the end or an error.
+            None => self.copy.next().await,
+        }
     }
 }
 

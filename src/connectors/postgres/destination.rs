@@ -59,6 +59,7 @@ impl Destination for PostgresDestination {
             transactional: true,
             creates_namespaces: true,
             has_namespaces: true,
+            namespace_optional: false,
             default_namespace: Some(self.config.default_namespace().to_owned()),
             identifier_limit: IDENTIFIER_LIMIT,
             column_limit: Some(1600),

@@ -56,6 +56,12 @@ pub(super) fn connect_failure(config: &Config, error: tokio_postgres::Error) -> 
     if kind == ErrorKind::Config { error.advise("Check `sslmode` and `ssl_root_cert`.") } else { error }
 }
 
+/// There is nobody to sign in to.
+pub(super) fn no_answer(config: &Config, error: std::io::Error) -> ConnectorError {
+    let message = format!("PostgreSQL at `{}:{}` does not answer.", config.host, config.port);
+    ConnectorError::new(ErrorKind::Unreachable, message).because(error)
+}
+
 /// The connection ended where an answer was due.
 pub(super) fn broke_off(doing: impl std::fmt::Display) -> ConnectorError {
     ConnectorError::new(ErrorKind::Unreachable, format!("{doing}: the connection to PostgreSQL broke off."))

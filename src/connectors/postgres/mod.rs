@@ -27,12 +27,14 @@ mod profile;
 mod raw;
 mod read;
 mod settle;
+mod socket;
 mod source;
 mod sql;
 mod state;
 mod swap;
 mod table;
 mod tailed;
+mod tap;
 mod watch;
 mod writer;
 

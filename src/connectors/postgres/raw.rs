@@ -1,9 +1,7 @@
 //! Rows that pass from server to server as they are: their values are never looked at, only where each row ends.
 
-use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
 
 use super::FAMILY;
 use super::catalog::PgColumn;
@@ -176,7 +174,7 @@ pub(super) async fn copy_out(session: &Session, reading: &Reading, sql: &str, ou
         let message = format!("Reading `{}`: the server's bytes were not understood.", reading.stream);
         ConnectorError::new(ErrorKind::Bug, message)
     };
-    let mut copy = pin!(session.copy_out(sql).await.map_err(failed)?);
+    let mut copy = session.copy_rows(sql).await.map_err(failed)?;
     let mut framing = Framing { fields: reading.columns.len(), begun: false, ended: false };
     let mut gathering = Gathering::default();
     let mut pending = BytesMut::new();

@@ -1,11 +1,10 @@
 //! Reading: COPY out of one snapshot, over one connection or several, into a bounded channel.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::BytesMut;
-use futures::{Stream, StreamExt as _};
+use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -217,7 +216,7 @@ pub(super) async fn copy_out(
     outlet: &Outlet,
 ) -> Result<(), Stop> {
     let failed = |error| failure(reading.doing(), error);
-    let mut copy = pin!(session.copy_out(sql).await.map_err(failed)?);
+    let mut copy = session.copy_rows(sql).await.map_err(failed)?;
     decoder.restart();
     let mut pending = BytesMut::new();
     let mut ended = false;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::SinkExt as _;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CopyOutStream, Row, Statement, ToStatement};
+use tokio_postgres::{Row, Statement, ToStatement};
 
 use super::connect::{Purpose, Session};
 use crate::connectors::ErrorKind;
@@ -50,11 +50,6 @@ impl Session {
 
     pub(super) async fn prepare(&self, sql: &str) -> Answer<Statement> {
         self.watched(self.client().prepare(sql)).await
-    }
-
-    /// The rows that follow are for the caller to watch.
-    pub(super) async fn copy_out(&self, sql: &str) -> Answer<CopyOutStream> {
-        self.watched(self.client().copy_out(sql)).await
     }
 
     /// Sends pieces of a COPY. Answers how many rows the server took.

@@ -65,6 +65,7 @@ impl Destination for SqliteDestination {
             transactional: true,
             creates_namespaces: false,
             has_namespaces: false,
+            namespace_optional: false,
             default_namespace: None,
             identifier_limit: 1000,
             column_limit: Some(COLUMN_LIMIT),

@@ -64,6 +64,7 @@ impl Destination for Shelf {
             transactional: tables,
             creates_namespaces: has_namespaces && self.kind != ConnectorKind::Stream,
             has_namespaces,
+            namespace_optional: self.place.connector == "files",
             default_namespace: if has_namespaces { self.default_namespace() } else { None },
             column_limit: None,
             identifier_limit: match self.place.connector.as_str() {

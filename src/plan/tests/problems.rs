@@ -253,6 +253,8 @@ async fn a_namespace_is_found_created_or_asked_for() {
     world.warehouse.lock().unwrap().destination.default_namespace = None;
     let asked = told(&world, with("/destination", json!({"connection": "wh"}))).await;
     assert_eq!(asked[0].1, "unknown_namespace");
+    world.warehouse.lock().unwrap().destination.namespace_optional = true;
+    assert!(told(&world, with("/destination", json!({"connection": "wh"}))).await.is_empty());
     world.warehouse.lock().unwrap().destination.has_namespaces = false;
     assert_eq!(told(&world, named(json!("main"))).await[0].1, "unknown_namespace");
 }

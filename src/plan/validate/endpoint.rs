@@ -140,6 +140,9 @@ pub(in crate::plan) async fn namespace(
     {
         return Namespace::Known(Some(default.clone()));
     }
+    if wanted.is_none() && abilities.namespace_optional {
+        return Namespace::Known(None);
+    }
     let existing = match bounded(destination.namespaces()).await {
         Ok(existing) => existing,
         Err(error) => {

@@ -108,6 +108,7 @@ impl Destination for MemoryDestination {
             transactional: true,
             creates_namespaces: false,
             has_namespaces: false,
+            namespace_optional: false,
             default_namespace: None,
             identifier_limit: 63,
             column_limit: None,

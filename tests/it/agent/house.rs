@@ -148,10 +148,31 @@ impl House {
         limits: Limits,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_folder(&folder.path().join("data")).await.unwrap();
+        Self::furnished(folder, store, steps, fallback, limits).await
+    }
+
+    /// A house over a store that is there already.
+    pub(crate) async fn over(
+        store: Store,
+        steps: impl IntoIterator<Item = Step>,
+        fallback: Option<Arc<dyn ChatModel>>,
+        limits: Limits,
+    ) -> Self {
+        Self::furnished(tempfile::tempdir().unwrap(), store, steps, fallback, limits).await
+    }
+
+    async fn furnished(
+        folder: tempfile::TempDir,
+        store: Store,
+        steps: impl IntoIterator<Item = Step>,
+        fallback: Option<Arc<dyn ChatModel>>,
+        limits: Limits,
+    ) -> Self {
         let clock = Clock::System;
         let workspace = Workspace {
             id: WorkspaceId::main(),
-            store: Store::open_folder(&folder.path().join("data")).await.unwrap(),
+            store,
             catalog: Arc::new(Catalog::native()),
             vault: Arc::new(Vault::generate().0),
             clock: clock.clone(),

@@ -3,7 +3,7 @@
 
 mod misbehaviour;
 mod retries;
-mod wire;
+pub(crate) mod wire;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use towpath::secrets::Secret;
 use super::house::{House, Step, plan};
 use wire::{Answer, Wire};
 
-fn mind(wire: &Wire) -> OpenAi {
+pub(crate) fn mind(wire: &Wire) -> OpenAi {
     let config = OpenAiConfig {
         first_byte: Duration::from_secs(5),
         silence: Duration::from_secs(5),

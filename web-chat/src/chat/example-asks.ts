@@ -8,14 +8,21 @@ export const GENERAL_ASKS: readonly string[] = [
   'What can you do?',
 ];
 
+/** Sources looked into before giving up. */
+const SOURCES = 4;
+
 export async function exampleAsks(client: Client): Promise<readonly string[]> {
   try {
     const { items } = await client.get<List<Connection>>('/connections');
-    const source = items.find((c) => c.roles.includes('source') && c.status?.state !== 'failed') ?? null;
-    const destination = items.find((c) => c.roles.includes('destination') && c.name !== source?.name) ?? null;
-    if (source === null || destination === null) return GENERAL_ASKS;
-    const streams = await client.get<List<StreamSummary>>(`/connections/${segment(source.name)}/streams`, { limit: 3 });
-    return asksFor(source.name, destination.name, streams.items.map((s) => s.stream));
+    const sources = items.filter((c) => c.roles.includes('source') && c.status?.state !== 'failed').slice(0, SOURCES);
+    // A folder or a database with nothing in it yet is no place to begin.
+    for (const source of sources) {
+      const destination = items.find((c) => c.roles.includes('destination') && c.name !== source.name) ?? null;
+      if (destination === null) continue;
+      const streams = await client.get<List<StreamSummary>>(`/connections/${segment(source.name)}/streams`, { limit: 3 });
+      if (streams.items.length > 0) return asksFor(source.name, destination.name, streams.items.map((s) => s.stream));
+    }
+    return GENERAL_ASKS;
   } catch {
     return GENERAL_ASKS;
   }

@@ -87,7 +87,10 @@ impl Reader<'_> {
             here += 1;
         }
         let word = self.sentence.word(here);
-        let known_state = is_state(word);
+        let flag = self.columns.all().any(|column| {
+            column.kind == ColumnKind::Boolean && parts(&column.name).last().is_some_and(|last| *last == fold(word))
+        });
+        let known_state = is_state(word) || flag && here > at;
         if !(self.free)(here)
             || self.sentence.kind(here) != Some(Kind::Word)
             || !(known_state && !matches!(word, "new" | "updated" | "changed")

@@ -8,6 +8,7 @@ mod value;
 
 use chrono::{DateTime, Utc};
 
+use super::knowledge::ColumnKind;
 use super::lexicon::{self, Class};
 use super::link::column::Columns;
 use super::token::{Kind, Sentence};
@@ -130,7 +131,9 @@ impl Reader<'_> {
     /// `except those where …`, `excluding cancelled ones`, `without rows that …`.
     fn left_out(&self, at: usize) -> Read {
         let length = lexicon::phrase(self.sentence, at, Class::Except)?;
-        if lexicon::is(self.sentence, at, Class::NoFilter) {
+        // `no more than`, `no later than`: a comparison.
+        let compares = self.sentence.is(at, &["no"]) && self.sentence.is(at + 2, &["than"]);
+        if compares || lexicon::is(self.sentence, at, Class::NoFilter) {
             return None;
         }
         let mut start = at + length;
@@ -169,11 +172,22 @@ impl Reader<'_> {
 
     /// A comparison without a word before it: `status = 'active'`, `amount over 100`.
     fn bare(&self, at: usize) -> Read {
-        let (to, _) = self.columns.mention(self.sentence, at, self.free)?;
+        let (to, named) = self.columns.mention(self.sentence, at, self.free)?;
         // `call full_name just name`, `by updated_at`: no comparison follows.
         let operator = self.sentence.kind(to) == Some(Kind::Operator)
             && !matches!(self.sentence.text(to), "->" | "→" | "=>" | "-->");
-        if !operator && !self.compares(to) && !self.asked {
+        let temporal = named
+            .names
+            .first()
+            .and_then(|name| self.columns.get(name))
+            .filter(|column| matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp))
+            .is_some_and(|column| self.during(column, to).is_some());
+        let valued = named
+            .names
+            .first()
+            .and_then(|name| self.columns.get(name))
+            .is_some_and(|column| self.beside(to, column).is_some());
+        if !operator && !self.compares(to) && !self.asked && !temporal && !valued {
             return None;
         }
         let (expression, to, assumed) = self.expression(at)?;

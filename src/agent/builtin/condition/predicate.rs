@@ -105,7 +105,26 @@ impl Reader<'_> {
             return None;
         }
         let column = named.names.first()?.clone();
+        // `with status defaulted`
+        if negated && self.columns.get(&column).is_some_and(|column| self.beside(to, column).is_some()) {
+            return None;
+        }
         Some((Expression::Null { column, negated }, to, Vec::new()))
+    }
+
+    /// The value right behind its column: `rows with status defaulted`, `only currency 'CHF'`.
+    pub(super) fn beside(&self, at: usize, column: &Column) -> Option<(String, usize)> {
+        let token = self.sentence.get(at)?;
+        let bare = token.kind == Kind::Word
+            && column.kind == ColumnKind::Text
+            && !lexicon::is_known(&token.word)
+            && !participle(&token.word)
+            && self.columns.mention(self.sentence, at, self.free).is_none();
+        let led = (at.saturating_sub(4)..at)
+            .any(|here| self.sentence.is(here, &["with", "where", "whose", "having", "only", "for", "of"]));
+        (led && (bare || token.kind == Kind::Quoted && token.quote == Some('\'')))
+            .then(|| self.value(at, column))
+            .flatten()
     }
 
     fn predicate(&self, at: usize) -> Parsed {
@@ -120,15 +139,18 @@ impl Reader<'_> {
                 vec![format!("`{}` in the filter is read as the column `{}`.", self.sentence.span(at, to), column.name)]
             }
         };
-        if let Some((comparison, used)) = self.comparison(to, column) {
-            return self.compared(column, comparison, to + used, assumed);
-        }
         // `deleted_at in the last 30 days`, `sold_on yesterday`
         if matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp) {
             let copula = usize::from(self.sentence.is(to, &["is", "was", "are", "were", "falls", "fell"]));
             if let Some((expression, end)) = self.during(column, to + copula) {
                 return Some((expression, end, assumed));
             }
+        }
+        if let Some((comparison, used)) = self.comparison(to, column) {
+            return self.compared(column, comparison, to + used, assumed);
+        }
+        if self.beside(to, column).is_some() {
+            return self.plain(column, "=", to, assumed);
         }
         (column.kind == ColumnKind::Boolean)
             .then(|| (Expression::Flag { column: column.name.clone(), negated: false }, to, assumed))
@@ -154,6 +176,15 @@ impl Reader<'_> {
                 _ => return None,
             };
             return Some((Comparison::Is(operator), 1));
+        }
+        // `a score of at least 60`
+        if sentence.is(at, &["of"]) {
+            if let Some((comparison, used)) = self.worded(at + 1, false, column) {
+                return Some((comparison, used + 1));
+            }
+            let value = matches!(sentence.kind(at + 1), Some(Kind::Number)) && column.kind == ColumnKind::Number
+                || sentence.get(at + 1).is_some_and(|token| token.quote == Some('\''));
+            return value.then_some((Comparison::Is("="), 1));
         }
         let mut lead = 0;
         let copula = sentence.is(
@@ -183,6 +214,10 @@ impl Reader<'_> {
                 Comparison::Is(if negated { "<>" } else { "=" }),
                 lead + usize::from(sentence.is(at + lead, &["to"])),
             ));
+        }
+        // `scac should be called carrier`, `phone is left out`: something happens to the column.
+        if copula && participle(sentence.word(at + lead)) {
+            return None;
         }
         self.worded(at + lead, negated, column).map(|(comparison, used)| (comparison, lead + used)).or_else(|| {
             // `status is active`, `country not DE`
@@ -494,4 +529,16 @@ impl Reader<'_> {
         }
         Some((on(column, "=", &moment, false)?, at + lead + used))
     }
+}
+
+/// Words that say what is done to a column, and not what its rows hold.
+fn participle(word: &str) -> bool {
+    [Class::Rename, Class::Cast, Class::Hash, Class::Redact, Class::Mask, Class::Except]
+        .iter()
+        .any(|class| lexicon::word_is(word, *class))
+        || matches!(
+            word,
+            "left" | "dropped" | "excluded" | "removed" | "omitted" | "skipped" | "kept" | "converted" | "treated"
+                | "needed" | "ignored" | "nulled" | "blanked" | "partially" | "copied" | "loaded"
+        )
 }

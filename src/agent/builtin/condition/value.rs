@@ -14,6 +14,14 @@ impl Reader<'_> {
         if token.kind == Kind::Quoted {
             return Some((literal(&token.text), 1));
         }
+        // `exposure > collateral`: another column of the same kind.
+        let other = self.columns.mention(self.sentence, at, self.free).and_then(|(to, named)| {
+            let other = self.columns.get(named.names.first()?).filter(|other| other.kind == column.kind)?;
+            (other.name != column.name && !self.compares(to)).then(|| (super::identifier(&other.name), to - at))
+        });
+        if let Some(other) = other.filter(|_| !matches!(column.kind, ColumnKind::Text | ColumnKind::Boolean)) {
+            return Some(other);
+        }
         match column.kind {
             ColumnKind::Number => self.number(at),
             ColumnKind::Boolean => match token.word.as_str() {

@@ -63,6 +63,9 @@ pub(super) fn question(sentence: &Sentence, standing: Standing) -> Option<Intent
     if says_why(sentence) {
         return Some(Intent::Diagnose);
     }
+    if about_plan(sentence, standing, start) {
+        return Some(Intent::AboutPlan);
+    }
     let table = any(sentence, &["table", "tables", "streams", "collections", "topics"]);
     if says(sentence, "logs") && !(table && moves(sentence)) && !standing.asked {
         return Some(Intent::Logs);
@@ -114,6 +117,17 @@ pub(super) fn question(sentence: &Sentence, standing: Standing) -> Option<Intent
         && !has(sentence, Class::Transfer)
         && !any(sentence, &["data", "table", "tables", "columns", "schema", "rows"]))
     .then_some(Intent::Decline(NOT_OURS))
+}
+
+/// `will it run by itself?`, `when does that start?`: a question about the plan on offer, which it leaves as it is.
+fn about_plan(sentence: &Sentence, standing: Standing, start: usize) -> bool {
+    let asks = sentence.raw.trim_end().ends_with('?')
+        && (sentence.is(0, &["will", "would", "does", "is", "when", "how", "why", "which", "what"])
+            || sentence.is(start, &["when", "how", "why", "does", "is"]));
+    let pronoun = any(sentence, &["it", "that", "this", "plan", "they", "run", "start", "happen", "happens"]);
+    let change = any(sentence, &["possible", "about", "also", "instead", "without", "add", "only", "hash", "mask", "include", "exclude", "if"])
+        && !any(sentence, &["said", "say", "confirm"]);
+    standing.begun && !standing.asked && asks && pronoun && !change && sentence.len() <= 16
 }
 
 /// Begins with a verb of moving, or asks for something to be moved.

@@ -29,7 +29,7 @@ impl Columns {
         let forms = schemas
             .iter()
             .flat_map(|schema| &schema.columns)
-            .flat_map(|column| singulars(&fold(&column.name)))
+            .flat_map(|column| singulars(&fold(&column.name)).into_iter().chain(singulars(&in_full(&column.name))))
             .collect();
         Self { schemas, forms }
     }
@@ -54,15 +54,26 @@ impl Columns {
     /// Columns called so.
     pub(crate) fn named(&self, name: &str) -> Option<Named> {
         let written = fold(name);
-        if written.is_empty()
-            || !name.contains('.') && !singulars(&written).iter().any(|form| self.forms.contains(form))
-        {
+        if written.is_empty() {
+            return None;
+        }
+        let known = |form: &String| self.forms.contains(form);
+        if !name.contains('.') && !singulars(&written).iter().chain(&singulars(&in_full(name))).any(known) {
             return None;
         }
         self.collect(How::Name, |column| column.name == name)
             .or_else(|| self.collect(How::Name, |column| fold(&column.name) == written))
             .or_else(|| self.collect(How::Name, |column| same_but_number(&fold(&column.name), &written)))
+            .or_else(|| self.spelled_out(name))
             .or_else(|| self.qualified(name))
+    }
+
+    /// `borrower number` for `BorrowerNo`: the words that modellers cut short, said in full or the other way round.
+    fn spelled_out(&self, name: &str) -> Option<Named> {
+        let written = in_full(name);
+        (written != fold(name) || parts(name).len() > 1)
+            .then(|| self.collect(How::Part, |column| same_but_number(&in_full(&column.name), &written)))
+            .flatten()
     }
 
     /// `orders.status` where `orders` is one of the streams.
@@ -161,6 +172,17 @@ impl Columns {
         }
         None
     }
+}
+
+/// A folded name with its abbreviations written out.
+fn in_full(name: &str) -> String {
+    parts(name)
+        .into_iter()
+        .map(|part| {
+            let singular = part.strip_suffix('s').filter(|stem| stem.len() > 2).unwrap_or(&part);
+            lexicon::values().shortened.get(singular).cloned().unwrap_or(part)
+        })
+        .collect()
 }
 
 /// Words that no column's name is read from in parts.

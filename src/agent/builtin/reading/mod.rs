@@ -2,7 +2,7 @@
 //! and schedules are read afterwards, when it is known which streams are meant.
 
 mod namespace;
-mod object;
+pub(super) mod object;
 pub(super) mod passage;
 mod phrasal;
 mod place;
@@ -175,7 +175,14 @@ pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &
     namespace::read(&mut reading, directory, &listings, &streams, before);
     target::read(&mut reading);
     let uses = reading.uses.clone();
-    lexicon::correct(&mut reading.sentence, |at| uses.get(at) == Some(&Use::Free));
+    // What may be a slip in a stream's name is none in a word of requests.
+    let slips: Vec<bool> = (0..uses.len())
+        .map(|at| {
+            let text = reading.sentence.text(at);
+            uses.get(at) == Some(&Use::Free) && !lexicon::is_english(reading.sentence.word(at)) && streams.slip(text).is_some()
+        })
+        .collect();
+    lexicon::correct(&mut reading.sentence, |at| uses.get(at) == Some(&Use::Free) && slips.get(at) == Some(&false));
     reading.transfer |= (0..reading.sentence.len()).any(|at| lexicon::is(&reading.sentence, at, Class::Transfer));
     wildcard::read(&mut reading, &streams);
     namespace::read_unknown(&mut reading, directory, before);
@@ -212,7 +219,7 @@ fn columns(reading: &mut Reading, know: &Knowledge, before: &Before) -> Known<()
             && (sentence.kind(at) == Some(Kind::Quoted) || !lexicon::is_english(sentence.word(at)))
             && sentence.text(at).chars().any(char::is_alphabetic)
     });
-    let mut candidates: Vec<&super::link::stream::Candidate> = Vec::new();
+    let mut candidates: Vec<&Candidate> = Vec::new();
     for candidate in reading.mentions.iter().flat_map(|mention| &mention.candidates).chain(&before.picked) {
         if !candidates.contains(&candidate) {
             candidates.push(candidate);

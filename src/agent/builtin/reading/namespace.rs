@@ -261,7 +261,9 @@ pub(super) fn read_unknown(reading: &mut Reading, directory: &Directory, before:
         let renaming = (region::clause_start(&sentence, at)..at)
             .any(|here| lexicon::is(&sentence, here, Class::Rename) || sentence.is(here, &["cast", "convert"]));
         let noun = beside_noun(&sentence, at) && !after_source(reading, at) && lead(&sentence, at) != Lead::Source;
+        // Behind a comma anything may follow.
         let behind = after_connection(reading, at)
+            && sentence.text(at.wrapping_sub(1)) != ","
             && !after_source(reading, at)
             && nearest_place(reading, at) == Some(Lead::Destination);
         let to = lead(&sentence, at) == Lead::Destination

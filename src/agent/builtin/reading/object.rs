@@ -27,6 +27,8 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
             !lexicon::is(&sentence, *to, Class::Column)
                 && !(lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table))
                 && !owns(&sentence, *to)
+                // `orders as past_orders`: a name that it is to have.
+                && !(sentence.is(at.wrapping_sub(1), &["as", "called", "named"]) && !reading.mentions.is_empty())
         }) else {
             at += 1;
             continue;
@@ -132,8 +134,11 @@ fn leaves_out(sentence: &Sentence, at: usize, before: bool, names: &dyn Fn(usize
                 && sentence.is(at + 1, &["deletes", "deletions", "duplicates"]))
             && names(object);
     }
-    if !before {
-        return false;
+    // `apart from`: the second word of the phrase ends nothing.
+    let inside =
+        (1..4).any(|back| at.checked_sub(back).is_some_and(|start| lexicon::phrase(sentence, start, Class::Except) > Some(back)));
+    if !before || inside {
+        return before;
     }
     let ends = matches!(sentence.text(at), "." | ";" | "!" | "?")
         || lexicon::is(sentence, at, Class::Transfer)
@@ -197,8 +202,22 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
         }
         let to = if sentence.kind(at) == Some(Kind::Quoted) { at + 1 } else { run_end(reading, at) };
         let compound = reading.mentions.iter().position(|mention| {
-            mention.to == at && mention.how != How::Slip && !lexicon::is(&sentence, at.wrapping_sub(1), Class::Table)
+            mention.to == at && mention.how != How::Slip && !passage::begins(&sentence, at) && !lexicon::is(&sentence, at.wrapping_sub(1), Class::Table)
         });
+        // `invoices issued since May`: what happened to them, and no longer name.
+        // `heavier than 7500`, `issued since May`: said of rows.
+        let of_rows = sentence.word(at).ends_with("ed") && says_when(&sentence, to)
+            || sentence.word(to - 1).ends_with("er") && sentence.is(to, &["than"]);
+        if of_rows {
+            at = to;
+            continue;
+        }
+        if left_out && before.focus.as_deref() == Some("streams") && streams.slip(sentence.span(at, to)).is_none() {
+            // The answer to `there is no such stream`: it goes, and is no column either.
+            reading.mark(at, to, Use::Unknown);
+            at = to;
+            continue;
+        }
         if !due(reading, &sentence, at, to, before) && compound.is_none() {
             at = to;
             continue;
@@ -246,6 +265,17 @@ fn resolve(
     };
     reading.mark(from, to, Use::Unknown);
     reading.unknown.push((words, from));
+}
+
+/// A word of time: `since`, `before 2020`, `in the last week`.
+fn says_when(sentence: &Sentence, at: usize) -> bool {
+    sentence.is(
+        at,
+        &[
+            "since", "before", "after", "between", "until", "till", "in", "on", "during", "within", "this", "last", "at",
+            "yesterday", "today", "from", "by", "over", "more", "less", "under",
+        ],
+    )
 }
 
 /// `housekeping tasks` for `housekeeping_tasks`: the slip and the everyday word beside it are one name.
@@ -337,9 +367,8 @@ fn anchor(reading: &Reading, sentence: &Sentence, at: usize, before: &Before) ->
             let noun = here.checked_sub(1).map_or("", |at| sentence.word(at));
             return Some(
                 lexicon::word_is(noun, Class::Ingestion)
-                    || lexicon::word_is(noun, Class::Generic)
                     || lexicon::word_is(noun, Class::Table)
-                    || reading.transfer,
+                    || sentence.is(here, &["of"]) && (lexicon::word_is(noun, Class::Generic) || reading.transfer),
             );
         }
         if lexicon::word_is(word, Class::WeakTransfer) {
@@ -367,6 +396,43 @@ fn separates(sentence: &Sentence, at: usize) -> bool {
     matches!(sentence.text(at), "," | "&" | "+" | "/") || sentence.is(at, &["and", "plus", "or", "n", "also"])
 }
 
+/// `the bookings in public, not archive`: of streams that share a name, those of the namespace that is spoken of.
+fn by_namespace(reading: &mut Reading) {
+    let sentence = reading.sentence.clone();
+    let said = |namespace: &str| {
+        (0..sentence.len()).any(|at| {
+            !reading.is(at, Use::Stream)
+                && !reading.is(at, Use::Connection)
+                && !(reading.is(at, Use::Namespace) && reading.source_namespace.as_ref().is_none_or(|known| fold(known) != fold(sentence.text(at))))
+                && !sentence.is(at.wrapping_sub(1), &["not", "from"])
+                && names_namespace(sentence.text(at), namespace)
+        })
+    };
+    let mut kept: Vec<Vec<super::super::link::stream::Candidate>> = Vec::new();
+    for mention in &reading.mentions {
+        let namespace = |stream: &str| stream.rsplit_once('.').map_or("", |(namespace, _)| namespace).to_owned();
+        let some: Vec<_> = mention
+            .candidates
+            .iter()
+            .filter(|candidate| {
+                let namespace = namespace(&candidate.stream);
+                !namespace.is_empty() && said(&namespace)
+            })
+            .cloned()
+            .collect();
+        kept.push(if some.is_empty() { mention.candidates.clone() } else { some });
+    }
+    for (mention, candidates) in reading.mentions.iter_mut().zip(kept) {
+        mention.candidates = candidates;
+    }
+}
+
+/// `archive`, `the archived ones`.
+pub(in crate::agent::builtin) fn names_namespace(word: &str, namespace: &str) -> bool {
+    let (word, namespace) = (fold(word), fold(namespace));
+    word == namespace || namespace.len() >= 5 && (word == format!("{namespace}d") || word == format!("{namespace}s"))
+}
+
 /// Decides what was left open until everything was read.
 pub(super) fn settle(reading: &mut Reading, before: &Before) {
     let sentence = reading.sentence.clone();
@@ -387,6 +453,7 @@ pub(super) fn settle(reading: &mut Reading, before: &Before) {
     for mention in dropped {
         reading.mark(mention.from, mention.to, Use::Free);
     }
+    by_namespace(reading);
     reading.mentions.sort_by_key(|mention| mention.from);
     let adding = (0..sentence.len()).any(|at| {
         lexicon::is(&sentence, at, Class::Also) && !(sentence.is(at, &["more", "on", "plus"]))

@@ -214,7 +214,7 @@ fn ends(sentence: &Sentence, at: usize) -> bool {
 }
 
 /// A new line of a list, a new paragraph, or a line that the writer broke.
-fn begins(sentence: &Sentence, at: usize) -> bool {
+pub(crate) fn begins(sentence: &Sentence, at: usize) -> bool {
     let (Some(before), Some(token)) = (at.checked_sub(1).and_then(|at| sentence.get(at)), sentence.get(at)) else {
         return false;
     };
@@ -241,7 +241,9 @@ fn purpose(sentence: &Sentence, from: usize, to: usize) -> Purpose {
     let polite = any(&["can", "could", "would"]) && any(&["you", "we", "i"]);
     let past = (from..to).any(|at| is_past(sentence.word(at)));
     let listed = is_bullet(sentence, from) || (from..to.min(from + 4)).any(|at| matches!(sentence.text(at), ":" | "="));
-    if any(ASKING) || arrow || polite || listed || verb && !past {
+    // `if it ran at six, we'd be happy`: a wish.
+    let wish = sentence.is(from, &["if"]) || any(&["we'd", "i'd", "we'll", "we're"]);
+    if wish || any(ASKING) || arrow || polite || listed || verb && !past {
         return Purpose::Request;
     }
     if past {

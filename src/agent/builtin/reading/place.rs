@@ -42,6 +42,15 @@ pub(crate) fn lead(sentence: &Sentence, from: usize) -> Lead {
         {
             return Lead::Source;
         }
+        // `equal to`, `up to`, `set to`: no place follows.
+        if word == "to"
+            && sentence.is(
+                before.wrapping_sub(1),
+                &["equal", "equals", "up", "prior", "set", "due", "according", "compared", "close", "next", "similar", "related", "respond", "thanks", "cast", "convert", "changed"],
+            )
+        {
+            return Lead::None;
+        }
         if is_to(sentence, before) {
             return if sentence.is(
                 before.wrapping_sub(1),
@@ -59,7 +68,8 @@ pub(crate) fn lead(sentence: &Sentence, from: usize) -> Lead {
             || lexicon::word_is(word, Class::Connection)
             || matches!(
                 word,
-                "new"
+                "his" | "her"
+                    | "new"
                     | "old"
                     | "existing"
                     | "main"
@@ -373,6 +383,7 @@ pub(super) fn run_end(reading: &Reading, at: usize) -> usize {
         && sentence.kind(to) == Some(Kind::Word)
         && !lexicon::is_english(sentence.word(to))
         && !reading.is_column(to)
+        && !passage::begins(sentence, to)
     {
         to += 1;
     }

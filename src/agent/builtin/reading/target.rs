@@ -8,7 +8,10 @@ pub(super) fn read(reading: &mut Reading) {
     let sentence = reading.sentence.clone();
     let mut at = 0;
     while at < sentence.len() {
-        let found = in_table(reading, &sentence, at).or_else(|| renamed(reading, &sentence, at));
+        let found = in_table(reading, &sentence, at)
+            .or_else(|| renamed(reading, &sentence, at))
+            .or_else(|| behind_place(reading, &sentence, at))
+            .or_else(|| called(reading, &sentence, at));
         let Some((from, to, name, mention)) = found else {
             at += 1;
             continue;
@@ -92,6 +95,57 @@ fn in_table(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> 
         && sentence.kind(here) == Some(Kind::Word)
         && !sentence.is(here.wrapping_sub(1), &["called", "named", "name"]);
     (!known).then(|| (at, here + 1, name, mention_before(reading, sentence, at)))
+}
+
+/// The only stream that is to move.
+fn only(reading: &Reading) -> Option<usize> {
+    let mut wanted = reading.mentions.iter().enumerate().filter(|(_, mention)| !mention.left_out);
+    let (first, _) = wanted.next()?;
+    wanted.next().is_none().then_some(first)
+}
+
+/// `orders from shop to lake as fact_orders`: the name stands behind the place.
+fn behind_place(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
+    let behind = at.checked_sub(1).is_some_and(|before| {
+        reading.is(before, Use::Connection) || reading.is(before, Use::Namespace) || sentence.text(before) == ","
+    });
+    let here = at + 1 + usize::from(sentence.is(at + 1, &["table", "a", "the"]));
+    let spelled = name(sentence, here).filter(|_| reading.uses.get(here) == Some(&Use::Free))?;
+    let plain = !lexicon::is_known(sentence.word(here)) || sentence.kind(here) == Some(Kind::Quoted);
+    (behind && sentence.is(at, &["as"]) && plain && !reading.is_column(here))
+        .then(|| only(reading))
+        .flatten()
+        .map(|mention| (at, here + 1, spelled, Some(mention)))
+}
+
+/// `the table there should be named old_orders`, `call the target old_orders`.
+fn called(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
+    const BETWEEN: &[&str] = &[
+        "be", "should", "shall", "must", "will", "is", "to", "there", "then", "get", "gets", "target", "destination", "new",
+        "just", "simply", "then", "in", "the", "it", "has",
+    ];
+    const NOUNS: &[&str] = &["table", "target", "copy", "collection"];
+    let verb = sentence.is(at, &["called", "named", "call", "name"]);
+    let back = (at.saturating_sub(7)..at)
+        .rev()
+        .find(|here| !sentence.is(*here, BETWEEN) || sentence.is(*here, NOUNS))
+        .is_some_and(|here| sentence.is(here, NOUNS));
+    let noun_behind = (at + 1..at + 4).find(|here| !sentence.is(*here, &["the", "new", "destination"]));
+    let ahead = noun_behind.filter(|here| sentence.is(*here, &["table", "target"]) || sentence.is(here - 1, &["target"]));
+    // `under the name old_orders`
+    if sentence.is(at, &["under", "by", "with"]) && sentence.is(at + 1, &["the", "a"]) && sentence.is(at + 2, &["name"]) {
+        let start = at + 3 + usize::from(sentence.is(at + 3, &["of"]));
+        let spelled = name(sentence, start).filter(|_| reading.uses.get(start) == Some(&Use::Free))?;
+        return Some((at, start + 1, spelled, only(reading)));
+    }
+    let start = match ahead {
+        Some(noun) if sentence.is(at, &["call", "name"]) => noun + 1,
+        _ if back && sentence.is(at, &["called", "named"]) => at + 1,
+        _ => return None,
+    };
+    let spelled = name(sentence, start).filter(|_| verb && reading.uses.get(start) == Some(&Use::Free))?;
+    let plain = !lexicon::is_known(sentence.word(start)) || sentence.kind(start) == Some(Kind::Quoted);
+    plain.then_some((at, start + 1, spelled, only(reading)))
 }
 
 /// `orders as fact_orders`, `rename orders to fact_orders`, `call it clients`, `named clients`.

@@ -13,7 +13,9 @@ pub(super) fn read(reading: &mut Reading, streams: &Streams) {
         if !reading.free(at) {
             continue;
         }
-        if let Some(pattern) = star(&sentence, at) {
+        // `select * from orders` names its table.
+        let counted = sentence.text(at) == "*" && reading.mentions.iter().any(|mention| !mention.left_out);
+        if let Some(pattern) = star(&sentence, at).filter(|_| !counted) {
             let words = sentence.text(at).to_owned();
             reading.mark(at, at + 1, Use::Stream);
             reading.wildcard = Some(Wildcard { pattern, words });
@@ -173,7 +175,7 @@ fn whole_connection(reading: &mut Reading, sentence: &Sentence) {
     });
     let Some(verb) = verb.filter(|_| nothing) else { return };
     let object = (verb + 1..sentence.len())
-        .find(|at| !sentence.is(*at, &["up", "the", "our", "my", "of", "whole", "entire", "all", "data", "database"]));
+        .find(|at| !sentence.is(*at, &["up", "the", "our", "my", "of", "whole", "entire", "all", "data", "database", "complete", "full", "from", "a", "copy"]));
     if object.is_some_and(|at| reading.is(at, Use::Connection)) {
         reading.wildcard = Some(Wildcard { pattern: "*".to_owned(), words: String::new() });
     }

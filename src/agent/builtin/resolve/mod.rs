@@ -3,7 +3,7 @@
 mod compose;
 mod destination;
 mod mode;
-mod repair;
+pub(super) mod repair;
 mod source;
 mod work;
 

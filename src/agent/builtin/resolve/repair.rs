@@ -6,11 +6,12 @@ use super::Request;
 use super::destination::Target;
 use super::source::choices;
 use crate::agent::builtin::knowledge::ColumnKind;
+use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::column::Columns;
 use crate::agent::builtin::step::{Step, ask, obstacle};
 use crate::agent::builtin::transcript::{Problem, difference};
 use crate::connectors::NullCursor;
-use crate::plan::spec::{AssumptionSpec, PlanSpec};
+use crate::plan::spec::{AssumptionSpec, PlanSpec, WriteSpec};
 
 /// So many times a plan is mended in one turn.
 const MENDS: usize = 4;
@@ -29,7 +30,7 @@ pub(super) fn propose(request: &Request<'_>, mut spec: PlanSpec, columns: &Colum
     let refusals = request.talk.current().map(|turn| turn.refusals.as_slice()).unwrap_or_default();
     for refusal in refusals {
         for problem in &refusal.problems {
-            mend(&mut spec, problem);
+            mend(request, &mut spec, problem);
         }
     }
     let plan = json!(spec);
@@ -38,12 +39,11 @@ pub(super) fn propose(request: &Request<'_>, mut spec: PlanSpec, columns: &Colum
     {
         return refused(request, &spec, &last.problems, columns, target);
     }
-    put(request, &plan, &spec)
+    put(request, &plan)
 }
 
 /// Puts a plan before the person: as a change of the one on offer where there is one.
-fn put(request: &Request<'_>, plan: &Value, spec: &PlanSpec) -> Step {
-    let say = Some(summary(spec));
+fn put(request: &Request<'_>, plan: &Value) -> Step {
     let offered = request
         .talk
         .plans()
@@ -55,10 +55,10 @@ fn put(request: &Request<'_>, plan: &Value, spec: &PlanSpec) -> Step {
         if changes.as_object().is_some_and(|changes| !changes.is_empty())
             && changes.as_object().is_none_or(|changes| !changes.values().any(has_null_inside))
         {
-            return Step::Call { say, tool: "revise_plan", arguments: json!({"changes": changes}) };
+            return Step::Call { say: None, tool: "revise_plan", arguments: json!({"changes": changes}) };
         }
     }
-    Step::Call { say, tool: "propose_plan", arguments: json!({"plan": plan}) }
+    Step::Call { say: None, tool: "propose_plan", arguments: json!({"plan": plan}) }
 }
 
 /// A merge patch cannot set a field to null; plans hold none, so a null below the top would be taken for a removal.
@@ -69,8 +69,8 @@ fn has_null_inside(value: &Value) -> bool {
     }
 }
 
-/// What the plan does, in a sentence.
-fn summary(spec: &PlanSpec) -> String {
+/// What a plan that was accepted does, in a sentence: said once it has been checked.
+pub(in crate::agent::builtin) fn summary(spec: &PlanSpec) -> String {
     let names: Vec<String> = spec.streams.iter().take(4).map(|stream| format!("`{}`", stream.stream)).collect();
     let more = spec.streams.len().saturating_sub(names.len());
     let streams = if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") };
@@ -92,7 +92,7 @@ fn leaf(problem: &Problem) -> String {
 }
 
 /// Mends what has one plain mend; says so as an assumption.
-fn mend(spec: &mut PlanSpec, problem: &Problem) {
+fn mend(request: &Request<'_>, spec: &mut PlanSpec, problem: &Problem) {
     let Some(stream) = index(problem).and_then(|index| spec.streams.get_mut(index)) else {
         if problem.code == "unknown_namespace" && problem.suggestion.as_deref() == Some("Leave `namespace` out.") {
             spec.destination.namespace = None;
@@ -107,6 +107,12 @@ fn mend(spec: &mut PlanSpec, problem: &Problem) {
             let cursor = stream.cursor.clone().unwrap_or_default();
             let fate = if exclude { "are left out" } else { "are read in every run" };
             ("streams.cursor", format!("Rows of `{name}` without `{cursor}` {fate}."))
+        }
+        // The destination cannot merge, and nobody asked for it.
+        "unsupported_mode" if leaf(problem) == "write" && stream.write == Some(WriteSpec::Merge) && !asks_to_merge(request) => {
+            stream.write = Some(WriteSpec::Append);
+            stream.key.clear();
+            ("streams.mode", format!("Rows of `{name}` are appended, since the destination cannot merge; a changed row is added again."))
         }
         "target_collision" => {
             let Some(target) = problem.suggestion.clone().filter(|target| !target.contains(' ')) else { return };
@@ -138,9 +144,22 @@ fn mend(spec: &mut PlanSpec, problem: &Problem) {
     }
 }
 
+/// Whether somebody asked for rows to be merged.
+fn asks_to_merge(request: &Request<'_>) -> bool {
+    request.heard.iter().any(|(reading, _)| {
+        [Class::Merge, Class::Dedupe, Class::Key]
+            .iter()
+            .any(|class| lexicon::find(&reading.sentence, *class).is_some_and(|(at, _)| reading.free(at)))
+    })
+}
+
 /// A refusal that cannot be mended: it stands in the way, or takes an answer.
 fn refused(request: &Request<'_>, spec: &PlanSpec, problems: &[Problem], columns: &Columns, target: &Target) -> Step {
-    let obstacle_found = problems.iter().find(|problem| OBSTACLES.contains(&problem.code.as_str()));
+    // What was named for the cursor comes before what follows from it.
+    let named = problems.iter().find(|problem| problem.code == "cursor_not_orderable");
+    let obstacle_found =
+        problems.iter().find(|problem| OBSTACLES.contains(&problem.code.as_str())).filter(|_| named.is_none());
+    let problems = named.map_or(problems, std::slice::from_ref);
     let Some(problem) = obstacle_found.or(problems.first()) else {
         return Step::Say("The plan was refused without a reason. Say again what should move.".to_owned());
     };

@@ -160,6 +160,17 @@ impl Work {
                 }
             }
             Change::NoFilter => self.spec.filter = None,
+            Change::Swap { from, to } => {
+                let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+                if let Some(filter) = self.spec.filter.as_mut().filter(|filter| filter.contains(&quoted(from))) {
+                    *filter = filter.replace(&quoted(from), &quoted(to));
+                }
+            }
+            Change::Bound(number) => {
+                if let Some(filter) = self.spec.filter.as_deref().and_then(|filter| rebound(filter, number)) {
+                    self.spec.filter = Some(filter);
+                }
+            }
             Change::Select(names) => {
                 self.spec.select = own(names);
                 self.spec.exclude.clear();
@@ -269,6 +280,34 @@ impl Work {
             }
         }
     }
+}
+
+/// The filter with its one bare number replaced; `None` where it holds none or several.
+fn rebound(filter: &str, number: &str) -> Option<String> {
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    let mut quote: Option<char> = None;
+    let mut before = ' ';
+    let mut open: Option<usize> = None;
+    for (at, letter) in filter.char_indices().chain(std::iter::once((filter.len(), ' '))) {
+        let digit = quote.is_none() && (letter.is_ascii_digit() || letter == '.' && open.is_some());
+        let word = before.is_alphanumeric() || before == '_';
+        match (open, digit) {
+            (None, true) if !word => open = Some(at),
+            (Some(from), false) => {
+                places.push((from, at));
+                open = None;
+            }
+            _ => {}
+        }
+        match quote {
+            Some(mark) if mark == letter => quote = None,
+            None if letter == '\'' || letter == '"' => quote = Some(letter),
+            _ => {}
+        }
+        before = letter;
+    }
+    let [(from, to)] = places.as_slice() else { return None };
+    Some(format!("{}{number}{}", filter.get(..*from)?, filter.get(*to..)?))
 }
 
 /// Whether a filter's text names a column.

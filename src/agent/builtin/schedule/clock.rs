@@ -95,6 +95,18 @@ pub(super) fn read(sentence: &Sentence, at: usize, pieces: &mut Pieces, asked: b
     Some(used)
 }
 
+/// `at 25:00`, `17:75`: written as a time of day, and none.
+pub(super) fn impossible(sentence: &Sentence, free: &dyn Fn(usize) -> bool) -> Option<(usize, String)> {
+    (0..sentence.len()).find_map(|at| {
+        let text = sentence.text(at);
+        let (hour, minute) = text.split_once(':').filter(|_| sentence.kind(at) == Some(Kind::Number) && free(at))?;
+        let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.get(..2)?.parse().ok()?);
+        let scheduled = (at.saturating_sub(3)..at)
+            .any(|here| sentence.is(here, &["at", "daily", "every", "day", "hourly", "weekly", "run", "nightly"]));
+        (scheduled && (hour > 24 || minute > 59)).then(|| (at, text.to_owned()))
+    })
+}
+
 /// Says which half of the day the times so far are in.
 fn qualify(pieces: &mut Pieces, part: PartOfDay) {
     pieces.part_of_day = Some(part);

@@ -38,6 +38,23 @@ pub(crate) fn compose(pieces: &Pieces, before: Option<&ScheduleSpec>) -> Option<
             ],
         });
     }
+    if let Some(written) = &pieces.impossible {
+        return Some(Timing::Unclear {
+            question: format!("`{written}` is no time of day and no time zone that exists. When should it run?"),
+            options: vec![("On demand".to_owned(), "no schedule".to_owned()), ("Every day".to_owned(), "daily".to_owned())],
+        });
+    }
+    if pieces.vague && !pieces.is_frequency() {
+        return Some(Timing::Unclear {
+            question: "How often should it run?".to_owned(),
+            options: vec![
+                ("Every hour".to_owned(), "hourly".to_owned()),
+                ("Every day".to_owned(), "daily".to_owned()),
+                ("Every week".to_owned(), "weekly".to_owned()),
+                ("On demand".to_owned(), "no schedule".to_owned()),
+            ],
+        });
+    }
     if pieces.zone_unclear && pieces.zone.is_none() {
         return Some(Timing::Unclear {
             question: "Which time zone is meant? Name a city or a zone, such as `Europe/Zurich`.".to_owned(),
@@ -60,6 +77,9 @@ pub(crate) fn compose(pieces: &Pieces, before: Option<&ScheduleSpec>) -> Option<
 /// Changes to an existing schedule that leave how often it runs alone: another time, another zone, a part of the day.
 fn adapt(pieces: &Pieces, before: Option<&ScheduleSpec>) -> Option<Timing> {
     let Some(ScheduleSpec::Cron(cron)) = before else { return None };
+    if let Some(timing) = other_days(pieces, cron, before) {
+        return Some(timing);
+    }
     if pieces.is_frequency() {
         return None;
     }
@@ -84,6 +104,27 @@ fn adapt(pieces: &Pieces, before: Option<&ScheduleSpec>) -> Option<Timing> {
         Err(timing) => return Some(timing),
     };
     Some(cron_at(format!("{times} {day} {month} {weekday}"), pieces, before, assumed))
+}
+
+/// Other days at the same time: `only on weekdays`, `rather on Sundays`.
+fn other_days(pieces: &Pieces, cron: &CronSpec, before: Option<&ScheduleSpec>) -> Option<Timing> {
+    let fields: Vec<&str> = cron.cron.split_whitespace().collect();
+    let [minute, hour, ..] = fields.as_slice() else { return None };
+    let coarse = pieces.every.is_none_or(|(number, unit)| number <= 1.0 && matches!(unit, Unit::Day | Unit::Week));
+    let plain = pieces.cron.is_none()
+        && pieces.times_per.is_none()
+        && pieces.times.is_empty()
+        && pieces.minute.is_none()
+        && pieces.window.is_none()
+        && pieces.part_of_day.is_none();
+    let fixed = |field: &str| field.chars().all(|letter| letter.is_ascii_digit() || letter == ',');
+    let days = match (&pieces.weekdays, &pieces.month_days) {
+        (Some(weekdays), None) => format!("* * {weekdays}"),
+        (None, Some(days)) => format!("{days} * *"),
+        _ => return None,
+    };
+    (coarse && plain && fixed(minute) && fixed(hour))
+        .then(|| cron_at(format!("{minute} {hour} {days}"), pieces, before, Vec::new()))
 }
 
 fn cron_at(cron: String, pieces: &Pieces, before: Option<&ScheduleSpec>, mut assumed: Vec<String>) -> Timing {
@@ -308,7 +349,12 @@ fn calendar(pieces: &Pieces, number: f64, unit: Unit, before: Option<&ScheduleSp
         }
         Unit::Day if step > 1 && pieces.times.is_empty() => format!("*/{step} * {}", weekday.as_deref().unwrap_or("*")),
         Unit::Day if step > 1 => format!("*/{step} * *"),
-        _ => format!("{} * {}", month_day.as_deref().unwrap_or("*"), weekday.as_deref().unwrap_or("*")),
+        _ => format!(
+            "{} {} {}",
+            month_day.as_deref().unwrap_or("*"),
+            pieces.months.as_deref().unwrap_or("*"),
+            weekday.as_deref().unwrap_or("*")
+        ),
     };
     if unit == Unit::Day && step > 1 {
         assumed.push(format!("It counts every {step} days from the first of each month."));

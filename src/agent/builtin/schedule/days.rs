@@ -12,9 +12,51 @@ pub(super) fn read(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Optio
     }
     let here = at + lead;
     group(sentence, here, pieces)
+        .or_else(|| dates(sentence, here, pieces))
         .or_else(|| of_month(sentence, here, pieces))
         .or_else(|| weekdays(sentence, here, pieces, lead > 0))
         .map(|used| used + lead)
+}
+
+/// `on January 1, April 1 and July 1`, `1 March and 1 September`: the same day of several months.
+fn dates(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
+    let months = &lexicon::values().months;
+    let one = |at: usize| -> Option<(u32, u32, usize)> {
+        let suffix = |at: usize| {
+            usize::from(
+                sentence
+                    .get(at)
+                    .is_some_and(|token| token.glued && matches!(token.word.as_str(), "st" | "nd" | "rd" | "th")),
+            )
+        };
+        let day = |at: usize| sentence.text(at).parse::<u32>().ok().filter(|day| (1..=31).contains(day));
+        if let Some(month) = months.get(sentence.word(at)) {
+            return Some((*month, day(at + 1)?, 2 + suffix(at + 2)));
+        }
+        let first = day(at)?;
+        let month = months.get(sentence.word(at + 1 + suffix(at + 1)))?;
+        Some((*month, first, 2 + suffix(at + 1)))
+    };
+    let (month, day, mut used) = one(at)?;
+    let mut found = vec![month];
+    loop {
+        let comma = usize::from(sentence.text(at + used) == ",");
+        let and = usize::from(sentence.is(at + used + comma, &["and", "&"]));
+        let Some((month, again, length)) = (comma + and > 0).then(|| one(at + used + comma + and)).flatten() else { break };
+        if again != day {
+            return None;
+        }
+        found.push(month);
+        used += comma + and + length;
+    }
+    if found.len() < 2 {
+        return None;
+    }
+    found.sort_unstable();
+    found.dedup();
+    pieces.months = Some(found.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
+    pieces.month_days = Some(day.to_string());
+    Some(used)
 }
 
 fn group(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {

@@ -39,6 +39,10 @@ pub(super) struct Pieces {
     pub on_demand: bool,
     /// A single moment: tomorrow at five.
     pub single: bool,
+    /// `now and then`: how often is not said.
+    pub vague: bool,
+    /// A time or a zone that there is none of, as written.
+    pub impossible: Option<String>,
     /// The tokens that say it.
     pub taken: Vec<usize>,
 }
@@ -157,7 +161,16 @@ pub(super) fn read(sentence: &Sentence, free: &dyn Fn(usize) -> bool, asked: boo
         at += length.max(1);
     }
     zone::read(sentence, free, &mut pieces);
-    if pieces.taken.iter().all(|at| lexicon::is(sentence, *at, Class::From) || sentence.is(*at, &["at", "on", "the"])) {
+    if pieces.impossible.is_none()
+        && let Some((at, text)) = clock::impossible(sentence, free).or_else(|| zone::unknown(sentence, free, &pieces))
+    {
+        pieces.impossible = Some(text);
+        pieces.take(at, 1);
+    }
+    if pieces.impossible.is_none()
+        && !pieces.vague
+        && pieces.taken.iter().all(|at| lexicon::is(sentence, *at, Class::From) || sentence.is(*at, &["at", "on", "the"]))
+    {
         pieces.taken.clear();
     }
     pieces
@@ -165,8 +178,12 @@ pub(super) fn read(sentence: &Sentence, free: &dyn Fn(usize) -> bool, asked: boo
 
 /// Reads one piece; the number of tokens that it takes.
 fn piece(sentence: &Sentence, at: usize, pieces: &mut Pieces, asked: bool) -> Option<usize> {
-    if looks_back(sentence, at) {
+    if looks_back(sentence, at) || of_something_else(sentence, at) {
         return None;
+    }
+    if let Some(length) = lexicon::phrase(sentence, at, Class::Vague) {
+        pieces.vague = true;
+        return Some(length);
     }
     if let Some(length) = lexicon::phrase(sentence, at, Class::OnDemand) {
         // `once a day` is a frequency; `once` alone is not.
@@ -210,6 +227,33 @@ fn looks_back(sentence: &Sentence, at: usize) -> bool {
     let half = sentence.is(at.saturating_sub(1), &["past"])
         && sentence.is(at.saturating_sub(2), &["half", "quarter", "minutes", "five", "ten"]);
     (before || earlier) && !half
+}
+
+/// `we look at it daily`, `before the board meets on the 3rd`: what people do, and no run.
+fn of_something_else(sentence: &Sentence, at: usize) -> bool {
+    const DOINGS: &[&str] = &[
+        "look", "looks", "looking", "check", "checks", "use", "uses", "meet", "meets", "review", "reviews", "discuss",
+        "discusses", "changes", "grows", "opens", "talk", "visits", "visit", "asks", "ask", "complains", "edits", "works",
+        "work", "sees", "grow", "closes", "starts", "ends",
+    ];
+    let clause = (0..at)
+        .rev()
+        .find(|here| {
+            sentence.kind(*here) == Some(Kind::Mark) && matches!(sentence.text(*here), "." | ";" | "," | ":" | "!" | "?" | "(")
+                || sentence.is(*here, &["and", "but", "so", "then"])
+        })
+        .map_or(0, |here| here + 1);
+    let doing = (clause..at).rev().take(6).find(|here| {
+        // `use cron …`, `use it every day` asks; somebody has to be the one who does it.
+        sentence.is(*here, DOINGS)
+            && *here > clause
+            && !sentence.is(here - 1, &["to", "please", "should", "must", "can", "will", "it", "and", "data"])
+    });
+    doing.is_some_and(|doing| {
+        !(clause..at).any(|here| {
+            lexicon::phrase(sentence, here, Class::Transfer).is_some() && !sentence.is(here, &["stream", "feed", "port"])
+        }) && doing >= clause
+    })
 }
 
 fn unit_at(sentence: &Sentence, at: usize) -> Option<Unit> {

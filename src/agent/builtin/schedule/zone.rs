@@ -1,5 +1,8 @@
 //! Time zones as people name them: IANA names, cities, countries, abbreviations, offsets.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::Pieces;
 use crate::agent::builtin::fold::fold;
 use crate::agent::builtin::lexicon;
@@ -27,6 +30,23 @@ pub(super) fn read(sentence: &Sentence, free: &dyn Fn(usize) -> bool, pieces: &m
             at += 1;
         }
     }
+}
+
+/// `04:00 Atlantis/City`, `at 9:00 Gotham time`: a zone is due, and there is none of that name.
+pub(super) fn unknown(sentence: &Sentence, free: &dyn Fn(usize) -> bool, pieces: &Pieces) -> Option<(usize, String)> {
+    if pieces.times.is_empty() || pieces.zone.is_some() {
+        return None;
+    }
+    (1..sentence.len()).find_map(|at| {
+        let behind = free(at) && pieces.taken.contains(&(at - 1)) && sentence.kind(at) == Some(Kind::Word);
+        let capital = sentence.text(at).starts_with(char::is_uppercase);
+        let path = sentence.text(at + 1) == "/"
+            && sentence.get(at + 1).is_some_and(|token| token.glued)
+            && sentence.text(at + 2).starts_with(char::is_uppercase);
+        let called = sentence.is(at + 1, &["time", "timezone"]) && !lexicon::is_known(sentence.word(at));
+        (behind && capital && (path || called))
+            .then(|| (at, sentence.span(at, if path { at + 3 } else { at + 1 }).to_owned()))
+    })
 }
 
 fn zone(sentence: &Sentence, at: usize, pieces: &Pieces) -> Option<(Option<String>, usize)> {
@@ -114,23 +134,30 @@ fn named(sentence: &Sentence, at: usize, near: bool) -> Option<(String, usize)> 
 }
 
 fn iana(name: &str) -> Option<String> {
-    chrono_tz::TZ_VARIANTS
-        .iter()
-        .map(|zone| zone.name())
-        .find(|zone| zone.eq_ignore_ascii_case(name))
-        .map(str::to_owned)
+    NAMES.get(&name.to_ascii_lowercase()).map(|name| (*name).to_owned())
 }
 
 /// The zone whose city this is.
 fn city(phrase: &str) -> Option<String> {
     let folded = fold(phrase);
-    if folded.len() < 4 {
-        return None;
-    }
-    chrono_tz::TZ_VARIANTS
+    CITIES.get(&folded).filter(|_| folded.len() >= 4).map(|name| (*name).to_owned())
+}
+
+/// IANA names in lower case.
+static NAMES: LazyLock<HashMap<String, &'static str>> =
+    LazyLock::new(|| chrono_tz::TZ_VARIANTS.iter().map(|zone| (zone.name().to_ascii_lowercase(), zone.name())).collect());
+
+/// Folded cities, the first zone of each.
+static CITIES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
+    let mut cities = HashMap::new();
+    let zones = chrono_tz::TZ_VARIANTS
         .iter()
         .map(|zone| zone.name())
-        .filter(|name| name.contains('/') && !name.starts_with("Etc/") && !name.starts_with("US/"))
-        .find(|name| name.rsplit('/').next().is_some_and(|city| fold(city) == folded))
-        .map(str::to_owned)
-}
+        .filter(|name| name.contains('/') && !name.starts_with("Etc/") && !name.starts_with("US/"));
+    for name in zones {
+        if let Some(city) = name.rsplit('/').next() {
+            cities.entry(fold(city)).or_insert(name);
+        }
+    }
+    cities
+});

@@ -233,14 +233,22 @@ impl Walk<'_> {
                 at += 1;
                 continue;
             };
+            if let Some(to) = self.left_out_behind(&list) {
+                self.take(at, to);
+                self.change(at, Change::Exclude(list.names));
+                at = to;
+                continue;
+            }
             let mut verb = list.to;
             while sentence.is(
                 verb,
                 &[
-                    "is", "are", "be", "should", "must", "gets", "get", "being", "to", "as", "need", "needs", "has",
+                    "only", "in", "just", "set", "personal", "sensitive", "private", "confidential", "is", "are", "be", "should", "must", "gets", "get", "being", "to", "as", "need", "needs", "has",
                     "have", "will", "column", "a", "with", "by", "stay", "stays",
                 ],
             ) || matches!(sentence.text(verb), "->" | "→" | "=" | ":" | "=>" | "(")
+                || sentence.is(verb, &["and", "so"])
+                    && sentence.is(verb - 1, &["personal", "sensitive", "private", "confidential"])
             {
                 verb += 1;
             }
@@ -248,13 +256,35 @@ impl Walk<'_> {
                 (verb..verb + length).all(|at| self.free(at)) && is_passive(&sentence, verb, list.to, *class)
             });
             if let Some((class, length)) = passive {
-                self.take(at, verb + length + usize::from(sentence.text(verb + length) == ")"));
+                let form = usize::from(sentence.is(verb + length, &["form", "version", "values", "way"]));
+                self.take(at, verb + length + form + usize::from(sentence.text(verb + length) == ")"));
                 self.mask(at, list.names, class, verb + length);
                 at = verb + length;
                 continue;
             }
             at = list.to.max(at + 1);
         }
+    }
+
+    /// `phone and email are left out`, `vat_no should be dropped`, `fax is not needed`.
+    fn left_out_behind(&self, list: &List) -> Option<usize> {
+        let sentence = &self.context.reading.sentence;
+        let copula = |at: usize| sentence.is(at, &["is", "are", "should", "must", "shall", "can", "has", "have", "be", "to", "being", "gets", "get", "will", "may"]);
+        let mut verb = list.to;
+        while copula(verb) && self.free(verb) {
+            verb += 1;
+        }
+        let not = usize::from(sentence.is(verb, &["not"]));
+        let gone = sentence.is(verb, &["left", "taken", "kept"]) && sentence.is(verb + 1, &["out", "away", "off"]);
+        let plain = sentence.is(
+            verb,
+            &["dropped", "excluded", "removed", "omitted", "skipped", "ignored", "stripped", "unwanted", "unneeded", "excluding", "left-out"],
+        );
+        let unneeded = not == 1
+            && (sentence.is(verb + 1, &["needed", "wanted", "required", "included", "copied", "loaded", "interesting"])
+                || sentence.is(verb + 1, &["be"]) && sentence.is(verb + 2, &["copied", "included", "loaded", "needed", "transferred"]));
+        let length = if gone { 2 } else if plain { 1 } else if unneeded { 2 + usize::from(sentence.is(verb + 1, &["be"])) } else { 0 };
+        (verb > list.to && length > 0).then_some(verb + length)
     }
 
     pub(super) fn columns(&mut self) {
@@ -326,8 +356,16 @@ impl Walk<'_> {
         let (class, length) =
             lexicon::longest(&sentence, at, MASKS).filter(|(_, length)| (at..at + length).all(|at| self.free(at)))?;
         let mut start = at + length;
-        while sentence.is(start, &["on", "for", "of", "out", "also"]) {
+        while sentence.is(start, &["on", "for", "of", "out", "also"]) || matches!(sentence.text(start), "=" | ":") {
             start += 1;
+        }
+        // `keep the ip, but hash it`: the columns that were spoken of last.
+        if sentence.is(start, &["it", "them", "those", "these", "that", "both"])
+            && let Some(names) = self.named_last()
+        {
+            self.take(at, start + 1);
+            self.mask(at, names, class, start + 1);
+            return Some(start + 1);
         }
         let list = self.column_list(start, true)?;
         self.take(at, list.to);
@@ -335,6 +373,16 @@ impl Walk<'_> {
         let to = list.to;
         self.mask(at, list.names, class, to);
         Some(to)
+    }
+
+    /// The columns that the last change was about.
+    fn named_last(&self) -> Option<Vec<String>> {
+        self.changes.iter().rev().find_map(|placed| match &placed.change {
+            Change::Restore(names) | Change::Select(names) | Change::Rename(names, _) | Change::Cast(names, _) => {
+                Some(names.clone())
+            }
+            _ => None,
+        })
     }
 
     /// Adds a mask; words behind it may say of what kind: `mask phone partially`, `mask email with a hash`.

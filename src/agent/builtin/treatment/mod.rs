@@ -1,5 +1,6 @@
 //! What an utterance wants done with the streams: which rows and columns, read and written how, when.
 
+mod clauses;
 mod columns;
 mod modes;
 mod scope;
@@ -12,6 +13,7 @@ use super::lexicon::{self, Class};
 use super::link::column::Columns;
 use super::reading::{Reading, Use};
 use super::schedule::{self, Pieces};
+use super::token::Kind;
 use crate::connectors::{Deletes, NullCursor};
 use crate::plan::spec::{MaskSpec, OptionsSpec, ReadSpec, SchemaPolicy, WriteSpec};
 pub(super) use scope::Scope;
@@ -37,6 +39,10 @@ pub(super) enum Change {
     Cast(Vec<String>, String),
     Mask(Vec<String>, MaskSpec),
     Unmask(Vec<String>),
+    /// Another number in the filter that stands.
+    Bound(String),
+    /// Another value for one in the filter that stands.
+    Swap { from: String, to: String },
     Policy(SchemaPolicy),
 }
 
@@ -107,6 +113,8 @@ pub(super) fn read(context: &Context<'_>) -> Treatment {
     walk.modes();
     walk.masks_first();
     walk.conditions();
+    walk.bound();
+    walk.swap();
     walk.columns();
     walk.cursors();
     let free = |at: usize| walk.free(at);
@@ -116,6 +124,7 @@ pub(super) fn read(context: &Context<'_>) -> Treatment {
         walk.take(at, at + 1);
     }
     walk.settings();
+    walk.residue();
     let changes = std::mem::take(&mut walk.changes);
     let mut treatment = walk.treatment;
     treatment.changes = changes.into_iter().map(|placed| (scope::of(reading, placed.at), placed.change)).collect();
@@ -155,6 +164,47 @@ impl Walk<'_> {
             || (matches!(before(1), "of" | "than") && matches!(before(2), "instead" | "rather"))
             || (matches!(before(1), "an" | "a" | "the" | "do" | "be" | "do a" | "it")
                 && matches!(before(2), "not" | "don't" | "dont" | "without"))
+    }
+
+    /// A column that is named and of which nothing was understood: it is asked about and not passed over.
+    fn residue(&mut self) {
+        let reading = self.context.reading;
+        let sentence = &reading.sentence;
+        let doubted = self.treatment.doubts.iter().any(|doubt| doubt.slot != "schedule");
+        if doubted || self.context.columns.is_empty() {
+            return;
+        }
+        let distinct = |at: usize| {
+            let text = sentence.text(at);
+            text.contains('_') || sentence.kind(at) == Some(Kind::Word) && text.chars().skip(1).any(char::is_uppercase) && text.chars().any(char::is_lowercase)
+        };
+        let left = (0..sentence.len()).find_map(|at| {
+            let (to, named) = self.context.columns.mention(sentence, at, &|at| self.free(at))?;
+            (distinct(at) && named.how == super::link::How::Name).then(|| (at, to, named))
+        });
+        let Some((at, to, named)) = left else { return };
+        let known = self.changes.iter().any(|placed| match &placed.change {
+            Change::Cursor(names) | Change::Key(names) | Change::Select(names) | Change::Exclude(names) | Change::Restore(names)
+            | Change::Rename(names, _) | Change::Cast(names, _) | Change::Mask(names, _) | Change::Unmask(names) => {
+                names.iter().any(|name| named.names.contains(name))
+            }
+            Change::Filter(expression) => expression.columns().iter().any(|name| named.names.contains(name)),
+            _ => false,
+        });
+        if known {
+            return;
+        }
+        let name = named.names.join("`, `");
+        let written = sentence.span(at, to).to_owned();
+        self.doubt(
+            "streams.columns",
+            format!("What should happen with the column `{name}`? What was said of it was not understood."),
+            vec![
+                ("Leave it out".to_owned(), format!("without {written}")),
+                ("Hash it".to_owned(), format!("hash {written}")),
+                ("Copy it as it is".to_owned(), "go on without it".to_owned()),
+            ],
+        );
     }
 
     /// Restrictions of rows.

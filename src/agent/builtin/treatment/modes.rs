@@ -174,6 +174,11 @@ impl Walk<'_> {
         while at < sentence.len() {
             let found = lexicon::longest(&sentence, at, MODES)
                 .filter(|(_, length)| (at..at + length).all(|at| self.free(at) && !names.contains(&at)));
+            let found = self
+                .deletes_clause(at)
+                .or_else(|| self.news_only(at).map(|length| (Class::Incremental, length)))
+                .or_else(|| self.as_it_changes(at).map(|length| (Class::Cdc, length)))
+                .or(found);
             let Some((class, length)) = found else {
                 at += 1;
                 continue;

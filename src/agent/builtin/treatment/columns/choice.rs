@@ -104,8 +104,12 @@ impl Walk<'_> {
         {
             here += 1;
         }
+        while sentence.is(here, &["stored", "kept", "treated", "saved", "cast", "written", "converted", "loaded", "changed", "turned", "as", "to", "a", "an"]) {
+            here += 1;
+        }
         let (type_name, to) = type_at(&sentence, here)?;
-        if here == list.to || !list.unknown.is_empty() && list.names.is_empty() {
+        // `make balance decimal(18,4)`: the verb links them.
+        if here == list.to && !(verb.is_some() && sentence.is(at, &["make", "cast", "turn", "store", "convert"])) || !list.unknown.is_empty() && list.names.is_empty() {
             return None;
         }
         let type_name = if type_name == "decimal" { self.decimal(&list.names) } else { type_name };
@@ -142,8 +146,14 @@ impl Walk<'_> {
     /// `without phone`, `drop the email column`, `leave out a, b and c`.
     pub(super) fn left_out(&mut self, at: usize) -> Option<usize> {
         let sentence = self.context.reading.sentence.clone();
-        let length = self.verb(at, Class::Except)?;
-        let list = self.column_list(at + length, true)?;
+        // `every column but the phone`, `all but phone`
+        let but = sentence.is(at, &["but"])
+            && self.free(at)
+            && sentence.is(at.wrapping_sub(1), &["column", "columns", "field", "fields", "all", "everything", "it"]);
+        let length = self.verb(at, Class::Except).or(but.then_some(1))?;
+        let sign = usize::from(matches!(sentence.text(at + length), "=" | ":"));
+        let compares = sentence.is(at, &["no"]) && sentence.is(at + 2, &["than"]);
+        let list = self.column_list(at + length + sign, true).filter(|_| !compares)?;
         let noun = (at..list.to).any(|at| lexicon::is(&sentence, at, Class::Column))
             || lexicon::is(&sentence, list.to, Class::Column);
         // Unknown names alone are columns only where they are called so, or where nothing else can be left out.
@@ -166,7 +176,12 @@ impl Walk<'_> {
     pub(super) fn selected(&mut self, at: usize) -> Option<usize> {
         let sentence = self.context.reading.sentence.clone();
         let noun = sentence.is(at, &["columns", "fields"]).then_some(1);
+        // `we only want a and b`, `I just need a and b`
         let length = self.verb(at, Class::Select).or(noun)?;
+        let length = length
+            + usize::from(
+                noun.is_none() && sentence.is(at + length, &["want", "need", "take", "keep", "copy", "load", "use", "get", "bring", "include"]),
+            );
         let called = noun.is_some()
             || (at + length..at + length + 3).any(|at| sentence.is(at, &["column", "columns", "field", "fields"]));
         let list = self.column_list(at + length, called)?;

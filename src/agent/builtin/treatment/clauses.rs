@@ -1,0 +1,165 @@
+//! Whole clauses that say how rows are read: what becomes of deleted rows, only what is new, as soon as something changes.
+
+use super::{Change, Walk};
+use crate::agent::builtin::lexicon::{self, Class};
+use crate::agent::builtin::schedule;
+use crate::agent::builtin::token::Kind;
+
+/// Rows that are gone at the source.
+const GONE: &[&str] = &["deleted", "removed", "deletes", "deletions", "deletion", "delete", "removals", "erased", "vanished"];
+/// What becomes of them.
+const MARKED: &[&str] = &["mark", "marked", "marking", "flag", "flagged", "flagging", "tag", "tagged", "soft", "tombstone", "tombstoned"];
+const REMOVED: &[&str] = &[
+    "delete", "deleted", "deletes", "remove", "removed", "removes", "disappear", "disappears", "vanish", "vanishes", "go", "gone",
+    "propagate", "propagated", "replicated", "applied", "mirrored", "drop", "dropped", "erased", "hard", "reflected",
+];
+const LEFT: &[&str] = &["ignore", "ignored", "keep", "kept", "stay", "stays", "remain", "remains", "retain", "retained", "disregard", "skip"];
+
+impl Walk<'_> {
+    /// The end of the clause that begins at a place.
+    fn clause_end(&self, at: usize) -> usize {
+        let sentence = &self.context.reading.sentence;
+        (at..sentence.len())
+            .find(|here| {
+                sentence.kind(*here) == Some(Kind::Mark) && matches!(sentence.text(*here), "." | ";" | "," | "!" | "?" | ")")
+            })
+            .unwrap_or(sentence.len())
+    }
+
+    /// `a row deleted at the source must be deleted there too`, `deleted rows should only be marked`, `flag removed rows
+    /// instead of deleting them`. The clause has to speak of rows that are gone and of what becomes of them.
+    pub(super) fn deletes_clause(&self, at: usize) -> Option<(Class, usize)> {
+        let sentence = &self.context.reading.sentence;
+        let begins = at == 0
+            || matches!(sentence.text(at - 1), "." | ";" | "," | "(" | ":" | "!" | "?")
+            || sentence.is(at - 1, &["and", "but", "with", "where", "while"]);
+        let end = self.clause_end(at);
+        if !begins || end - at < 3 || !(at..end).all(|here| self.free(here)) {
+            return None;
+        }
+        let gone = (at..end).find(|here| sentence.is(*here, GONE))?;
+        let noun = (at..end).any(|here| sentence.is(here, &["row", "rows", "record", "records", "ones", "entries", "anything", "everything", "what", "whatever", "them"]))
+            || sentence.is(gone, &["deletes", "deletions", "removals", "deletion"]);
+        if !noun {
+            return None;
+        }
+        let instead = (at..end)
+            .find(|here| sentence.is(*here, &["instead", "rather"]) && sentence.is(here + 1, &["of", "than"]))
+            .unwrap_or(end);
+        let denied = |here: usize| (here.saturating_sub(3)..here).any(|back| sentence.is(back, &["not", "never", "don't", "dont", "no"]));
+        let says = |words: &[&str]| (at..instead).find(|here| *here != gone && sentence.is(*here, words) && !denied(*here));
+        let class = if says(MARKED).is_some() {
+            Class::DeletesSoft
+        } else if says(LEFT).is_some() || (at..instead).any(|here| here != gone && sentence.is(here, REMOVED) && denied(here)) {
+            Class::DeletesIgnore
+        } else if says(REMOVED).is_some() {
+            Class::DeletesHard
+        } else {
+            return None;
+        };
+        Some((class, end - at))
+    }
+
+    /// `only what has changed since the last run`, `just load what's new`, `only the ones that are new or updated`.
+    pub(super) fn news_only(&self, at: usize) -> Option<usize> {
+        const BETWEEN: &[&str] = &[
+            "load", "take", "copy", "bring", "fetch", "get", "pull", "read", "sync", "transfer", "the", "rows", "ones", "records",
+            "stuff", "things", "those", "data", "that", "which", "is", "has", "have", "are", "been", "was", "were", "what", "what's",
+            "whatever", "whats", "entries", "newly", "really", "anything", "everything", "with", "of", "it",
+        ];
+        let sentence = &self.context.reading.sentence;
+        if !sentence.is(at, &["only", "just", "merely", "solely"]) {
+            return None;
+        }
+        let news = (at + 1..sentence.len().min(at + 9)).find(|here| !sentence.is(*here, BETWEEN) || !self.free(*here))?;
+        let new = sentence.is(news, &["new", "changed", "modified", "updated", "added", "changes", "differs", "different", "arrived"]);
+        // `only new players where …` restricts rows; `what is new` cannot.
+        let relative = (at + 1..news).any(|here| sentence.is(here, &["what", "what's", "whats", "whatever", "that", "which", "anything", "everything"]));
+        let mut to = news + 1;
+        while sentence.is(to, &["or", "and", "new", "changed", "modified", "updated", "added"]) && self.free(to) {
+            to += 1;
+        }
+        // `since the last run`: how far, and no condition.
+        if sentence.is(to, &["since"]) && (to..to + 5).any(|here| sentence.is(here, &["run", "time", "load", "sync", "import"])) {
+            while !sentence.is(to, &["run", "time", "load", "sync", "import"]) {
+                to += 1;
+            }
+            to += 1;
+        }
+        (new && relative && (at..to).all(|here| self.free(here))).then_some(to - at)
+    }
+
+    /// `whenever something changes it should show up`, `as soon as a row is updated`.
+    pub(super) fn as_it_changes(&self, at: usize) -> Option<usize> {
+        let sentence = &self.context.reading.sentence;
+        let lead = if sentence.is(at, &["whenever"]) {
+            1
+        } else if sentence.is(at, &["as"]) && sentence.is(at + 1, &["soon"]) && sentence.is(at + 2, &["as"]) {
+            3
+        } else if sentence.is(at, &["each", "every", "any"]) && sentence.is(at + 1, &["time"]) {
+            2
+        } else if sentence.is(at, &["the"]) && sentence.is(at + 1, &["moment", "minute", "second", "instant"]) {
+            2
+        } else {
+            return None;
+        };
+        let end = self.clause_end(at).min(at + lead + 9);
+        let change = (at + lead..end).find(|here| {
+            sentence.is(*here, &["changes", "changed", "change", "updated", "modified", "inserted", "happens", "arrives", "edited", "appears"])
+        })?;
+        Some(change + 1 - at)
+    }
+
+    /// `make that 5000`: the one number of the filter that stands becomes another.
+    pub(super) fn bound(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        let at = (0..sentence.len()).find(|at| sentence.kind(*at) == Some(Kind::Number) && self.free(*at));
+        let Some(at) = at.filter(|_| sentence.len() <= 9 && self.changes.is_empty()) else { return };
+        let number = sentence.text(at);
+        let plain = number.chars().all(|letter| letter.is_ascii_digit() || letter == '.' || letter == ',');
+        let led = (0..at).any(|here| {
+            sentence.is(here, &["make", "change", "set", "use", "rather", "better", "say", "raise", "lower", "to", "instead"])
+        });
+        let only_one = sentence.tokens.iter().filter(|token| token.kind == Kind::Number).count() == 1;
+        let clock = (0..sentence.len()).any(|here| {
+            sentence.is(here, &["at", "am", "pm", "utc", "time", "o'clock", "every", "past", "times"])
+                || schedule::unit(sentence.word(here)).is_some()
+                || lexicon::is(&sentence, here, Class::Lookback)
+        });
+        if plain && led && only_one && !clock {
+            self.take(at, at + 1);
+            let value = number.replace(',', "");
+            self.change(at, Change::Bound(value));
+        }
+    }
+
+    /// `not EN, FR`, `FR instead of EN`: one value of the filter that stands becomes another.
+    pub(super) fn swap(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        if sentence.len() > 8 || !self.changes.is_empty() {
+            return;
+        }
+        let value = |at: usize| {
+            sentence
+                .get(at)
+                .filter(|token| self.free(at) && matches!(token.kind, Kind::Word | Kind::Quoted | Kind::Number))
+                .filter(|token| token.kind != Kind::Word || !lexicon::is_known(&token.word))
+                .map(|token| token.text.clone())
+        };
+        let found = (0..sentence.len()).find_map(|at| {
+            let comma = usize::from(matches!(sentence.text(at + 2), "," | "-" | "–" | "—")) + usize::from(sentence.is(at + 2, &["but"]));
+            if sentence.is(at, &["not"]) && comma > 0 {
+                let but = usize::from(sentence.is(at + 2 + comma, &["but"]));
+                return value(at + 1).zip(value(at + 2 + comma + but));
+            }
+            let instead = sentence.is(at, &["instead", "rather"]) && sentence.is(at + 1, &["of", "than"]);
+            if instead && at > 0 {
+                return value(at + 2).zip(value(at - 1));
+            }
+            None
+        });
+        if let Some((from, to)) = found {
+            self.change(0, Change::Swap { from, to });
+        }
+    }
+}
