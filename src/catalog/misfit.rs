@@ -93,7 +93,8 @@ fn tell(error: &ValidationError<'_>, schema: &Value, show_values: bool) -> Vec<M
                 Value::Null if options.contains(&"null") => Some("\"null\"".to_owned()),
                 _ => None,
             };
-            vec![misfit(message).suggest_some(meant)]
+            let any = || format!("One of {}.", nearest::list(options.iter().copied(), 20));
+            vec![misfit(message).suggest_some(Some(meant.unwrap_or_else(any)))]
         }
         ValidationErrorKind::Type { .. } => {
             let wanted = keyword.map(wanted_types).unwrap_or_default();

@@ -193,6 +193,8 @@ pub struct DestinationAbilities {
     pub default_namespace: Option<String>,
     /// Longest identifier, in bytes.
     pub identifier_limit: usize,
+    /// Most columns that a table can be given, the metadata columns among them; `None` where nothing bounds them.
+    pub column_limit: Option<usize>,
     pub folding: Folding,
 }
 

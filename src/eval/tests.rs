@@ -38,6 +38,9 @@ impl ChatModel for Scripted {
                 let call = ToolCall { id, name: name.clone(), arguments: arguments.clone() };
                 vec![Ok(Delta::Call(call)), done(Finish::ToolCalls)]
             }
+            None if matches!(request.messages.last(), Some(Message::User { .. })) => {
+                vec![Ok(Delta::Text("Well.".to_owned())), done(Finish::Stop)]
+            }
             None => vec![done(Finish::Stop)],
         };
         Ok(futures::stream::iter(deltas).boxed())

@@ -9,7 +9,8 @@ use super::spec::{MaskSpec, StreamSpec};
 use super::{Problem, cast};
 use crate::catalog::nearest;
 use crate::connectors::{
-    Column, ColumnType, Destination, DestinationAbilities, Fidelity, Folding, LogicalType, OUR_PREFIX, StreamSchema,
+    Column, ColumnType, Deletes, Destination, DestinationAbilities, Fidelity, Folding, LogicalType, OUR_PREFIX,
+    StreamSchema,
 };
 
 /// Did-you-mean is worked out for so many unknown names of one stream at most.
@@ -46,7 +47,9 @@ pub(super) fn resolve(
         }
     }
     if let Some(destination) = destination {
-        names_fit(spec, at, &resolved, &destination.abilities(), findings);
+        let abilities = destination.abilities();
+        names_fit(spec, at, &resolved, &abilities, findings);
+        columns_fit(spec, at, resolved.len(), &abilities, findings);
     }
     resolved
 }
@@ -242,6 +245,21 @@ fn names_fit(
             let suggestion = free.map(|free| format!("rename: {{\"{name}\": \"{free}\"}}"));
             findings.refuse(Problem::new(pointer, "name_collision", message).suggest_some(suggestion));
         }
+    }
+}
+
+/// A table of the destination can have as many columns as this, ours among them.
+fn columns_fit(spec: &StreamSpec, at: &str, columns: usize, abilities: &DestinationAbilities, findings: &mut Findings) {
+    let ours = 2 + usize::from(spec.deletes == Some(Deletes::Soft));
+    let Some(most) = abilities.column_limit.map(|limit| limit.saturating_sub(ours)) else { return };
+    if columns > most {
+        let message = format!(
+            "`{}` would bring {columns} columns; a table of the destination takes {most}, besides this product's own.",
+            spec.stream
+        );
+        let fewer =
+            "Name those that are needed in `select`, leave others out with `exclude`, or write to files or DuckDB.";
+        findings.refuse(Problem::new(at, "too_many_columns", message).suggest(fewer));
     }
 }
 

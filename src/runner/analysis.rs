@@ -10,11 +10,11 @@ use sha2::{Digest as _, Sha256};
 use super::drift::{Additions, Drift, drift};
 use super::failure::Failure;
 use super::mapper::{Mapper, MapperParts, metadata_columns};
-use super::moment;
 use crate::connectors::{
     Column, Deletes, Destination, ErrorKind, Landing, LogicalType, ReadMode, ReadRequest, Source, TargetColumn,
     WriteMode, WriteRequest,
 };
+use crate::plan::filter::at_time;
 use crate::plan::resolution::{Resolution, ResolvedColumn, ResolvedRead, ResolvedStream, ResolvedWrite};
 use crate::plan::spec::Verify;
 use crate::workspace::keys::SigningKey;
@@ -112,8 +112,8 @@ pub(super) async fn prepare(
         }
         _ => None,
     };
-    let filter =
-        stream.filter.as_ref().map(|filter| moment::resolve(filter, ground.started_at, &schema)).transpose()?;
+    // Counted from when the run began: every attempt reads the same rows.
+    let filter = stream.filter.as_ref().map(|filter| at_time(filter, ground.started_at, &schema.columns));
     let (mode, soft_deletes, key) = write_mode(stream)?;
     let written: Vec<Column> = columns.iter().map(|column| column.written.clone()).collect();
     let mut targets: Vec<TargetColumn> = columns

@@ -1,6 +1,6 @@
 //! The reading half of a transfer: two tasks, one that pulls from the source and one that drops what was delivered
-//! before, maps, and decides where commits fall. Every channel between them is short, so that memory is bounded by the
-//! size of a batch.
+//! before, maps, and decides where commits fall. Every channel between them is short, and what is under way is bounded
+//! in bytes as well: one row can be larger than any batch should be.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use super::checksum::Checksum;
 use super::failure::Failure;
 use super::keyset::KeySet;
 use super::mapper::{Mapped, filter};
+use super::room::{Held, Room};
 use crate::connectors::{Batch, ConnectorError, Cursor, ErrorKind, Item, ItemStream, RawRows, RejectedRow};
 use crate::tasks;
 
@@ -53,9 +54,11 @@ pub(super) enum Step {
         unchanged: u64,
         rejected: Vec<RejectedRow>,
         bytes: u64,
+        /// Given back once the rows are written.
+        held: Option<Held>,
     },
     /// Rows that pass without being looked at.
-    Raw(RawRows),
+    Raw(RawRows, Option<Held>),
     /// Everything so far can be committed under this position.
     Commit(Position),
     /// The source has delivered everything.
@@ -93,19 +96,26 @@ pub(super) struct Reading {
 pub(super) fn start(items: ItemStream, start: Start) -> Reading {
     let (to_mapping, pulled) = mpsc::channel(WAITING);
     let (to_writing, steps) = mpsc::channel(WAITING);
-    let pulling = tasks::spawn("read", pull(items, to_mapping));
+    let room = Room::of(start.prepared.read.batch_bytes.saturating_mul(2 * WAITING));
+    let pulling = tasks::spawn("read", pull(items, room, to_mapping));
     let mapping = tasks::spawn("map", Mapping::new(start, to_writing).run(pulled));
     Reading { steps, _tasks: [AbortOnDropHandle::new(pulling), AbortOnDropHandle::new(mapping)] }
 }
 
-type Pulled = Result<Item, ConnectorError>;
+type Pulled = (Result<Item, ConnectorError>, Option<Held>);
 
-async fn pull(mut items: ItemStream, to: mpsc::Sender<Pulled>) {
+async fn pull(mut items: ItemStream, room: Arc<Room>, to: mpsc::Sender<Pulled>) {
     loop {
+        room.some().await;
         let item = items.next().await.unwrap_or_else(|| Err(broke_off("The source stopped in the middle")));
         let over = matches!(item, Err(_) | Ok(Item::End(_)));
+        let held = match &item {
+            Ok(Item::Batch(batch)) => Some(room.take(size_of(&batch.records))),
+            Ok(Item::Raw(rows)) => Some(room.take(rows.bytes())),
+            _ => None,
+        };
         // Nobody there: the transfer was given up.
-        if to.send(item).await.is_err() || over {
+        if to.send((item, held)).await.is_err() || over {
             return;
         }
     }
@@ -135,9 +145,9 @@ impl Mapping {
     }
 
     async fn run(mut self, mut pulled: mpsc::Receiver<Pulled>) {
-        while let Some(item) = pulled.recv().await {
+        while let Some((item, held)) = pulled.recv().await {
             let taken = match item {
-                Ok(item) => self.take(item).await,
+                Ok(item) => self.take(item, held).await,
                 Err(error) => Err(error.into()),
             };
             match taken {
@@ -155,15 +165,15 @@ impl Mapping {
         self.to.send(Ok(step)).await.map_err(|_| GivenUp)
     }
 
-    async fn take(&mut self, item: Item) -> Result<Result<(), GivenUp>, Failure> {
+    async fn take(&mut self, item: Item, held: Option<Held>) -> Result<Result<(), GivenUp>, Failure> {
         match item {
             Item::Expected { rows } => Ok(self.say(Step::Expected { rows }).await),
-            Item::Batch(batch) => self.batch(batch).await,
+            Item::Batch(batch) => self.batch(batch, held).await,
             Item::Raw(rows) => {
                 self.shown += rows.rows();
                 self.rows += rows.rows();
                 self.bytes += rows.bytes();
-                Ok(self.say(Step::Raw(rows)).await)
+                Ok(self.say(Step::Raw(rows, held)).await)
             }
             Item::Rejected(mut row) => {
                 // A raw row shows what the plan masks.
@@ -172,7 +182,8 @@ impl Mapping {
                 }
                 self.rows += 1;
                 let batch = Batch::rows(RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty())));
-                Ok(self.say(Step::Rows { batch, read: 1, unchanged: 0, rejected: vec![row], bytes: 0 }).await)
+                let rejected = vec![row];
+                Ok(self.say(Step::Rows { batch, read: 1, unchanged: 0, rejected, bytes: 0, held: None }).await)
             }
             Item::Checkpoint(cursor) => {
                 self.start.source = Some(cursor);
@@ -202,7 +213,7 @@ impl Mapping {
     }
 
     /// Maps a batch, in pieces when the source made it too large.
-    async fn batch(&mut self, batch: Batch) -> Result<Result<(), GivenUp>, Failure> {
+    async fn batch(&mut self, batch: Batch, mut held: Option<Held>) -> Result<Result<(), GivenUp>, Failure> {
         let limit = self.start.prepared.read.batch_rows;
         let total = batch.records.num_rows();
         let mut changes = batch.changes;
@@ -214,15 +225,17 @@ impl Mapping {
                 std::mem::replace(all, rest)
             });
             let piece = Batch { records: batch.records.slice(from, size), changes: rest };
-            if let Err(given_up) = self.piece(piece).await? {
+            from += size;
+            // The pieces share their buffers, so that the last one frees them.
+            let held = if from < total { None } else { held.take() };
+            if let Err(given_up) = self.piece(piece, held).await? {
                 return Ok(Err(given_up));
             }
-            from += size;
         }
         Ok(Ok(()))
     }
 
-    async fn piece(&mut self, mut batch: Batch) -> Result<Result<(), GivenUp>, Failure> {
+    async fn piece(&mut self, mut batch: Batch, held: Option<Held>) -> Result<Result<(), GivenUp>, Failure> {
         let shown = batch.records.num_rows() as u64;
         let first = self.shown + 1;
         self.shown += shown;
@@ -243,7 +256,7 @@ impl Mapping {
         self.rows += shown - known;
         self.bytes += bytes;
         let (read, unchanged) = if self.start.resumed { (shown - known, 0) } else { (shown, known) };
-        Ok(self.say(Step::Rows { batch, read, unchanged, rejected, bytes }).await)
+        Ok(self.say(Step::Rows { batch, read, unchanged, rejected, bytes, held }).await)
     }
 }
 

@@ -194,7 +194,7 @@ impl Writing<'_> {
             };
             match step {
                 Step::Expected { rows } => self.ends.progress.expect(self.stream(), rows),
-                Step::Rows { batch, read, unchanged, rejected, bytes } => {
+                Step::Rows { batch, read, unchanged, rejected, bytes, held } => {
                     self.ends.progress.read(self.stream(), read);
                     self.tally.read += read;
                     self.tally.unchanged += unchanged;
@@ -208,8 +208,9 @@ impl Writing<'_> {
                         self.tally.bytes += bytes;
                         self.set_aside(refused).await?;
                     }
+                    drop(held);
                 }
-                Step::Raw(rows) => {
+                Step::Raw(rows, held) => {
                     let (read, bytes) = (rows.rows(), rows.bytes());
                     self.ends.progress.read(self.stream(), read);
                     self.tally.read += read;
@@ -219,6 +220,7 @@ impl Writing<'_> {
                     self.tally.refused += count;
                     self.tally.bytes += bytes;
                     self.set_aside(refused).await?;
+                    drop(held);
                 }
                 Step::Commit(position) => {
                     self.commit(position, false).await?;

@@ -316,6 +316,7 @@ fn abilities() -> DestinationAbilities {
         namespace_optional: false,
         default_namespace: Some("main".to_owned()),
         identifier_limit: 63,
+        column_limit: None,
         folding: Folding::Insensitive,
     }
 }

@@ -16,7 +16,7 @@ use towpath::connectors::{
 
 /// A folder of one format.
 struct Folder {
-    folder: tempfile::TempDir,
+    root: tempfile::TempDir,
     /// `csv`, `jsonl` or `parquet`.
     format: &'static str,
     /// Ending of packed files.
@@ -25,7 +25,7 @@ struct Folder {
 
 impl Folder {
     fn new(format: &'static str, packed: &'static str) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), format, packed }
+        Self { root: tempfile::tempdir().unwrap(), format, packed }
     }
 
     fn config(&self) -> Json {
@@ -34,7 +34,7 @@ impl Folder {
             ".zst" => "zstd",
             _ => "none",
         };
-        json!({"path": self.folder.path(), "write": {"format": self.format, "compression": compression, "rows_per_file": 50}})
+        json!({"path": self.root.path(), "write": {"format": self.format, "compression": compression, "rows_per_file": 50}})
     }
 
     fn write_rows(&self, path: &Path, seed: &Seed, rows: &[Row]) -> anyhow::Result<()> {
@@ -52,8 +52,12 @@ impl Folder {
         for row in rows {
             let fields: Vec<String> =
                 row.iter().zip(&seed.columns).map(|(value, column)| self.field(value.to_text(), column.name)).collect();
-            text +=
-                &if self.format == "csv" { fields.join(",") + "\r\n" } else { format!("{{{}}}\n", fields.join(",")) };
+            let fields = fields.join(",");
+            let line = if self.format == "csv" { [fields.as_str(), "\r\n"] } else { ["{", fields.as_str()] };
+            text.extend(line);
+            if self.format != "csv" {
+                text.push_str("}\n");
+            }
         }
         let file = std::fs::File::create(path)?;
         match self.packed {
@@ -76,7 +80,7 @@ impl Folder {
     }
 
     fn data_file(&self, stream: &str, number: usize) -> PathBuf {
-        self.folder.path().join(stream).join(format!("data-{number}.{}{}", self.format, self.packed))
+        self.root.path().join(stream).join(format!("data-{number}.{}{}", self.format, self.packed))
     }
 }
 
@@ -87,7 +91,7 @@ impl SourceHarness for Folder {
     }
 
     async fn seed(&self, seed: &Seed) -> anyhow::Result<String> {
-        let folder = self.folder.path().join(&seed.name);
+        let folder = self.root.path().join(&seed.name);
         std::fs::create_dir_all(&folder)?;
         if self.format != "parquet" {
             let column = |column: &contract::SeedColumn| {
@@ -97,13 +101,14 @@ impl SourceHarness for Folder {
             std::fs::write(folder.join("_towpath_schema.json"), serde_json::to_vec(&columns)?)?;
         }
         let half = seed.rows.len() / 2;
-        self.write_rows(&self.data_file(&seed.name, 1), seed, &seed.rows[..half])?;
-        self.write_rows(&self.data_file(&seed.name, 2), seed, &seed.rows[half..])?;
+        let (first, second) = seed.rows.split_at(half);
+        self.write_rows(&self.data_file(&seed.name, 1), seed, first)?;
+        self.write_rows(&self.data_file(&seed.name, 2), seed, second)?;
         Ok(seed.name.clone())
     }
 
     async fn append(&self, stream: &str, seed: &Seed, rows: &[Row]) -> anyhow::Result<()> {
-        let number = std::fs::read_dir(self.folder.path().join(stream))?.count() + 1;
+        let number = std::fs::read_dir(self.root.path().join(stream))?.count() + 1;
         self.write_rows(&self.data_file(stream, number), seed, rows)
     }
 }
@@ -116,7 +121,7 @@ impl DestinationHarness for Folder {
 
     /// Reads the files with DuckDB, which knows nothing of this connector.
     async fn native(&self, target: &TargetName, columns: &[&str]) -> anyhow::Result<Option<Vec<Vec<Option<String>>>>> {
-        let folder = self.folder.path().join(target.to_string().replace('.', "/"));
+        let folder = self.root.path().join(target.to_string().replace('.', "/"));
         if !folder.exists() {
             return Ok(None);
         }
@@ -142,7 +147,7 @@ impl DestinationHarness for Folder {
     }
 
     async fn vanish(&self, target: &TargetName) -> anyhow::Result<()> {
-        Ok(std::fs::remove_dir_all(self.folder.path().join(target.to_string().replace('.', "/")))?)
+        Ok(std::fs::remove_dir_all(self.root.path().join(target.to_string().replace('.', "/")))?)
     }
 }
 
@@ -231,7 +236,7 @@ async fn a_broken_csv_row_is_rejected_with_its_line_and_costs_no_other() {
 #[tokio::test]
 async fn a_parquet_file_cut_short_is_an_error_with_its_name_and_never_an_end() {
     let folder = Folder::new("parquet", "");
-    let seed_file = folder.folder.path().join("whole.parquet");
+    let seed_file = folder.root.path().join("whole.parquet");
     let seed = Seed {
         name: "whole".to_owned(),
         columns: vec![contract::SeedColumn { name: "id", logical: LogicalType::Int64, nullable: false, key: true }],
@@ -241,7 +246,7 @@ async fn a_parquet_file_cut_short_is_an_error_with_its_name_and_never_an_end() {
     let bytes = std::fs::read(&seed_file).unwrap();
     for length in [bytes.len() - 1, bytes.len() / 2, 4, 0] {
         std::fs::write(&seed_file, &bytes[..length]).unwrap();
-        let source = DynConnector::source(&Files, json!({"path": folder.folder.path()})).unwrap();
+        let source = DynConnector::source(&Files, json!({"path": folder.root.path()})).unwrap();
         let error = match source.read(request("whole", &["id"])).await {
             Err(error) => error,
             Ok(items) => {
@@ -291,11 +296,11 @@ async fn nested_and_exact_json_survives() {
 #[tokio::test]
 async fn a_member_that_was_never_seen_is_rejected_and_not_dropped() {
     let folder = tempfile::tempdir().unwrap();
-    let mut text = String::new();
+    let mut text = Vec::new();
     for id in 0..200_000 {
-        text += &format!("{{\"id\": {id}, \"filler\": \"{}\"}}\n", "x".repeat(40));
+        writeln!(text, "{{\"id\": {id}, \"filler\": \"{}\"}}", "x".repeat(40)).unwrap();
     }
-    text += "{\"id\": 200000, \"surprise\": true}\n";
+    text.extend_from_slice(b"{\"id\": 200000, \"surprise\": true}\n");
     std::fs::write(folder.path().join("log.jsonl"), text).unwrap();
     let rejected: Vec<_> = items(folder.path(), "log", &["id"])
         .await

@@ -61,6 +61,7 @@ impl Destination for DuckDbDestination {
             namespace_optional: false,
             default_namespace: Some(DEFAULT_SCHEMA.to_owned()),
             identifier_limit: 1000,
+            column_limit: None,
             folding: Folding::Insensitive,
         }
     }

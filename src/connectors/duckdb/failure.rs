@@ -40,35 +40,49 @@ pub(super) fn of(table: &str) -> impl Fn(Error) -> ConnectorError + Copy + '_ {
     move |error| told(&format!("`{table}`"), error)
 }
 
+/// What DuckDB says of a file that is not as it was written.
+const DAMAGE: [&str; 6] = [
+    "Checksum",
+    "Corrupt",
+    "corrupt",
+    "Serialization Error",
+    "Could not read enough bytes",
+    "Could not read all bytes",
+];
+
 fn told(what: &str, error: Error) -> ConnectorError {
     let text = error.to_string();
     let has = |part: &str| text.contains(part);
-    let (kind, sentence) = if has("No space left") || has("disk is full") {
-        (ErrorKind::Exhausted, "the disk of the DuckDB file is full")
-    } else if has("Out of Memory") {
-        (ErrorKind::Exhausted, "DuckDB ran out of the memory that `memory_limit` allows")
-    } else if has("read-only mode") || has("Permission denied") {
-        (ErrorKind::Permission, "the DuckDB file may not be written")
-    } else if has("Catalog Error") && has("does not exist") {
-        (ErrorKind::NotFound, "it is not there, or not any more")
-    } else if has("Constraint Error") {
-        (ErrorKind::BadData, "a constraint of the table refuses the rows")
-    } else if has("depend") && has("Cannot") {
-        (ErrorKind::BadData, "other objects depend on the table")
-    } else if has("Transaction conflict") || has("write-write conflict") || has("Conflict on") {
-        (ErrorKind::Throttled, "another transaction changed the same rows")
-    } else if has("Conversion Error") || has("Out of Range") {
-        (ErrorKind::BadData, "a value does not fit its column's type")
-    } else if has("Checksum") || has("Corrupt") || has("corrupt") || has("Serialization Error") {
-        (ErrorKind::BadData, "the DuckDB file is damaged or cut short")
-    } else if has("IO Error") {
-        (ErrorKind::Unreachable, "the disk of the DuckDB file failed")
-    } else if has("INTERRUPT") || has("Interrupted") {
-        (ErrorKind::Unreachable, "the work was interrupted")
-    } else if has("FATAL") || has("INTERNAL") {
-        (ErrorKind::Unreachable, "DuckDB gave up on the file; it has to be opened anew")
-    } else {
-        (ErrorKind::BadData, "DuckDB refused the statement")
-    };
+    let (kind, sentence) =
+        if ["No space left", "disk is full", "File too large", "Disk quota exceeded"].into_iter().any(has) {
+            (ErrorKind::Exhausted, "the disk of the DuckDB file is full")
+        } else if has("Out of Memory") {
+            (ErrorKind::Exhausted, "DuckDB ran out of the memory that `memory_limit` allows")
+        } else if has("read-only mode") || has("Permission denied") {
+            (ErrorKind::Permission, "the DuckDB file may not be written")
+        } else if has("Catalog Error") && has("does not exist") {
+            (ErrorKind::NotFound, "it is not there, or not any more")
+        } else if has("Constraint Error") {
+            (ErrorKind::BadData, "a constraint of the table refuses the rows")
+        } else if has("depend") && has("Cannot") {
+            (ErrorKind::BadData, "other objects depend on the table")
+        } else if has("Transaction conflict") || has("write-write conflict") || has("Conflict on") {
+            (ErrorKind::Throttled, "another transaction changed the same rows")
+        } else if has("Conversion Error") || has("Out of Range") {
+            (ErrorKind::BadData, "a value does not fit its column's type")
+        } else if DAMAGE.into_iter().any(has) {
+            let message = format!("{what}: the DuckDB file is damaged or cut short.");
+            return ConnectorError::new(ErrorKind::BadData, message)
+                .because(error)
+                .advise("Restore the file from a backup, or from where it was copied.");
+        } else if has("IO Error") {
+            (ErrorKind::Unreachable, "the disk of the DuckDB file failed")
+        } else if has("INTERRUPT") || has("Interrupted") {
+            (ErrorKind::Unreachable, "the work was interrupted")
+        } else if has("FATAL") || has("INTERNAL") {
+            (ErrorKind::Unreachable, "DuckDB gave up on the file; it has to be opened anew")
+        } else {
+            (ErrorKind::BadData, "DuckDB refused the statement")
+        };
     ConnectorError::new(kind, format!("{what}: {sentence}.")).because(error)
 }

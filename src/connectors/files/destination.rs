@@ -46,6 +46,7 @@ impl Destination for FileDestination {
             namespace_optional: true,
             default_namespace: None,
             identifier_limit: 200,
+            column_limit: None,
             folding: Folding::Sensitive,
         }
     }

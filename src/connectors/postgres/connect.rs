@@ -30,7 +30,7 @@ const SETTINGS: &str = "set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set in
      set extra_float_digits = 3; set bytea_output = 'hex'; set lc_monetary = 'C'; set xmloption = 'content'; \
      set standard_conforming_strings = on; set client_min_messages = error; set search_path = ''; \
      set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; \
-     set tcp_keepalives_idle = 60; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 6";
+     set tcp_keepalives_idle = 20; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 4";
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,10 @@ const OLDEST: u32 = 120_000;
 pub(super) struct Session {
     client: Client,
     driver: JoinHandle<()>,
+    /// For a second connection, should this one fall silent.
+    pub(super) config: Config,
+    /// The server's process at the other end.
+    pub(super) process: i32,
     tap: Arc<Tap>,
     /// As `server_version_num`: 150018.
     pub(super) version: u32,
@@ -62,14 +66,6 @@ impl Drop for Session {
     fn drop(&mut self) {
         // A client that is merely dropped would let its driver drain a COPY to the end.
         self.driver.abort();
-    }
-}
-
-impl std::ops::Deref for Session {
-    type Target = Client;
-
-    fn deref(&self) -> &Client {
-        &self.client
     }
 }
 
@@ -117,7 +113,7 @@ impl Session {
             let (client, connection) = settings.connect_raw(stream, tls).await.map_err(refused)?;
             (client, tasks::spawn("postgres_connection", drive(connection)))
         };
-        let mut session = Self { client, driver, tap, version: 0 };
+        let mut session = Self { client, driver, tap, config: config.clone(), process: 0, version: 0 };
         session.prepare_session(purpose).await.map_err(|error| failure("The session could not be set up", error))?;
         if session.version < OLDEST {
             return Err(ConnectorError::new(
@@ -131,8 +127,10 @@ impl Session {
 
     async fn prepare_session(&mut self, purpose: Purpose) -> Result<(), tokio_postgres::Error> {
         self.client.batch_execute(SETTINGS).await?;
-        let version = self.client.query_one("select current_setting('server_version_num')::int4", &[]).await?;
-        self.version = u32::try_from(version.get::<_, i32>(0)).unwrap_or_default();
+        let server = "select current_setting('server_version_num')::int4, pg_backend_pid()";
+        let server = self.client.query_one(server, &[]).await?;
+        self.version = u32::try_from(server.get::<_, i32>(0)).unwrap_or_default();
+        self.process = server.get(1);
         // Without it, a server that sorts or scans notices a closed socket only when it next sends a row. Servers before
         // version 14 do not know the setting, and some systems refuse it; neither matters.
         let _ = self.client.batch_execute("set client_connection_check_interval = 2000").await;
@@ -149,10 +147,20 @@ impl Session {
         }
     }
 
+    /// The driver's own interface, unwatched.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Closes the socket; whoever waits for an answer hears that the connection was closed.
+    pub(super) fn give_up(&self) {
+        self.driver.abort();
+    }
+
     /// Runs a COPY to here. Its data comes in chunks of whole messages, as large as they arrive.
     pub(super) async fn copy_rows(&self, sql: &str) -> Result<CopyRows, tokio_postgres::Error> {
         let data = self.tap.open();
-        match self.client.copy_out(sql).await {
+        match self.watched(self.client.copy_out(sql)).await {
             Ok(copy) => Ok(CopyRows { data, copy: Box::pin(copy) }),
             Err(error) => {
                 self.tap.close();

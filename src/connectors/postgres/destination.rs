@@ -62,6 +62,7 @@ impl Destination for PostgresDestination {
             namespace_optional: false,
             default_namespace: Some(self.config.default_namespace().to_owned()),
             identifier_limit: IDENTIFIER_LIMIT,
+            column_limit: Some(1600),
             folding: Folding::Sensitive,
         }
     }

@@ -1,11 +1,9 @@
 //! Loading rows over one connection: a COPY, what follows it, and the search for the rows to blame when the server refuses.
 
 use std::ops::Range;
-use std::pin::pin;
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
-use futures::SinkExt as _;
 
 use super::codec::encode::{Encoded, Encoding, encode};
 use super::codec::{HEADER, TRAILER};
@@ -160,11 +158,7 @@ impl Loading<'_> {
 
     /// Rows that the COPY took, and rows that the statements after it brought.
     async fn copy_in(&self, pieces: Vec<Bytes>) -> Result<(u64, u64), tokio_postgres::Error> {
-        let mut sink = pin!(self.session.copy_in::<_, Bytes>(self.load.copy.as_str()).await?);
-        for piece in pieces {
-            sink.feed(piece).await?;
-        }
-        let copied = sink.finish().await?;
+        let copied = self.session.copy_in(&self.load.copy, pieces).await?;
         let mut brought = copied;
         for statement in &self.load.then {
             brought = self.session.execute(statement.as_str(), &[]).await?;
@@ -195,11 +189,8 @@ impl Loading<'_> {
         );
         let copy = "copy pg_temp._towpath_refused from stdin (format binary)";
         let show = async {
-            let mut sink = pin!(self.session.copy_in::<_, Bytes>(copy).await?);
-            for piece in [Bytes::from_static(HEADER), row, Bytes::copy_from_slice(&TRAILER)] {
-                sink.feed(piece).await?;
-            }
-            sink.finish().await?;
+            let pieces = [Bytes::from_static(HEADER), row, Bytes::copy_from_slice(&TRAILER)];
+            self.session.copy_in(copy, pieces).await?;
             let texts: Vec<String> = self.session.query_one(&texts, &[]).await?.try_get(0)?;
             let nulls: Vec<bool> = self.session.query_one(&nulls, &[]).await?.try_get(0)?;
             Ok::<_, tokio_postgres::Error>((texts, nulls))

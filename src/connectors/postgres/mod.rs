@@ -35,6 +35,7 @@ mod swap;
 mod table;
 mod tailed;
 mod tap;
+mod watch;
 mod writer;
 
 use std::path::PathBuf;
@@ -78,6 +79,9 @@ pub struct Config {
     /// Seconds until a connection attempt is given up.
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: u32,
+    /// Seconds without an answer after which a second connection asks the server whether it still works on it.
+    #[serde(default = "default_silence_timeout")]
+    pub silence_timeout: u32,
     #[serde(default)]
     pub numeric_columns: NumericColumns,
 }
@@ -113,6 +117,10 @@ fn default_port() -> u16 {
 
 fn default_connect_timeout() -> u32 {
     10
+}
+
+fn default_silence_timeout() -> u32 {
+    30
 }
 
 #[async_trait]

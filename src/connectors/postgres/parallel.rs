@@ -110,7 +110,18 @@ async fn worker(
     let failed = |error| failure(reading.doing(), error);
     let session = Session::open(&config, Purpose::Read).await?;
     let begin = format!("{BEGIN}; set transaction snapshot {}", text_literal(&snapshot));
-    session.batch_execute(&begin).await.map_err(failed)?;
+    session.batch_execute(&begin).await.map_err(|error| match error.code() {
+        // It lives as long as the transaction that exported it: the next attempt takes another one.
+        Some(_) => ConnectorError::new(
+            ErrorKind::Unreachable,
+            format!(
+                "{}: the snapshot that its readers share is gone, with the connection that held it.",
+                reading.doing()
+            ),
+        )
+        .because(error),
+        None => failed(error),
+    })?;
     let mut decoder = reading.decoder();
     while let Some(range) = ranges.get(next.fetch_add(1, Ordering::SeqCst)) {
         let sql = reading.copy(range, "");

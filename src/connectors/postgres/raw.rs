@@ -177,7 +177,7 @@ pub(super) async fn copy_out(session: &Session, reading: &Reading, sql: &str, ou
     let mut framing = Framing { fields: reading.columns.len(), begun: false, ended: false };
     let mut gathering = Gathering::default();
     let mut pending = BytesMut::new();
-    while let Some(chunk) = copy.next().await {
+    while let Some(chunk) = session.watched(copy.next()).await {
         let chunk = chunk.map_err(failed)?;
         let data = if pending.is_empty() {
             chunk

@@ -23,6 +23,9 @@ use crate::tasks;
 /// One snapshot for everything that a read does.
 pub(super) const BEGIN: &str = "begin isolation level repeatable read read only";
 
+/// Items that wait for whoever listens: one is being filled meanwhile, and a row can be large.
+const AHEAD: usize = 1;
+
 /// Batches of rows that are read back.
 const BACK: Limits = Limits { rows: 10_000, bytes: 16 * 1024 * 1024 };
 
@@ -217,7 +220,7 @@ pub(super) async fn copy_out(
     decoder.restart();
     let mut pending = BytesMut::new();
     let mut ended = false;
-    while let Some(chunk) = copy.next().await {
+    while let Some(chunk) = session.watched(copy.next()).await {
         let chunk = chunk.map_err(failed)?;
         let data = if pending.is_empty() {
             chunk
@@ -263,7 +266,7 @@ pub(super) async fn start(config: &Config, request: ReadRequest) -> Result<ItemS
     let relation = catalog::readable(&session, &request.stream).await?;
     let catalog = catalog::columns(&session, &relation).await?;
     let reading = Arc::new(Reading::new(&relation, &catalog, &request, config)?);
-    let (items, incoming) = mpsc::channel(2);
+    let (items, incoming) = mpsc::channel(AHEAD);
     let outlet = Outlet { items, rows: Arc::new(AtomicU64::new(0)) };
     let work = match &request.mode {
         ReadMode::Cdc => {
@@ -306,7 +309,7 @@ pub(super) async fn start_raw(
     }
     let reading = Arc::new(reading.untouched());
     let split = parallel::split(&session, &relation, request.parallelism).await?;
-    let (items, incoming) = mpsc::channel(2);
+    let (items, incoming) = mpsc::channel(AHEAD);
     let outlet = Outlet { items, rows: Arc::new(AtomicU64::new(0)) };
     let work = tasks::spawn("postgres_read", full(session, config.clone(), reading, split, outlet));
     Ok(Some(Box::pin(Incoming { items: incoming, work })))
@@ -325,7 +328,7 @@ pub(super) async fn sample(config: &Config, request: ReadRequest, limit: usize) 
 /// Starts a read over one connection, in a snapshot of its own.
 pub(super) async fn start_alone(session: Session, reading: Reading, tail: &str) -> Result<ItemStream, ConnectorError> {
     session.batch_execute(BEGIN).await.map_err(|error| failure(reading.doing(), error))?;
-    let (items, incoming) = mpsc::channel(2);
+    let (items, incoming) = mpsc::channel(AHEAD);
     let outlet = Outlet { items, rows: Arc::new(AtomicU64::new(0)) };
     let sql = reading.copy("true", tail);
     let work = tasks::spawn("postgres_read", async move {

@@ -75,7 +75,10 @@ pub(super) async fn resolve_types(
         let oid: u32 = session
             .query_one("select $1::text::regtype::oid", &[&column.target_type])
             .await
-            .map_err(|error| unknown_type(column).because(error))?
+            .map_err(|error| match error.code() {
+                Some(_) => unknown_type(column).because(error),
+                None => failure("Looking up the target's types failed", error),
+            })?
             .get(0);
         known.insert(column.target_type.clone(), oid);
     }

@@ -108,7 +108,9 @@ pub(super) fn land(column: &ColumnType) -> Result<Landing, ConnectorError> {
         LogicalType::UInt64 => {
             lossless("DECIMAL_TEXT(20,0)".to_owned(), "stored as decimal text: SQLite's integers end at 2^63")
         }
-        LogicalType::Float32 | LogicalType::Float64 => exact("REAL"),
+        LogicalType::Float32 | LogicalType::Float64 => {
+            lossless("REAL".to_owned(), "a negative zero loses its sign; NaN is kept as text")
+        }
         LogicalType::Decimal { precision, scale } if *scale >= 0 => {
             lossless(format!("DECIMAL_TEXT({precision},{scale})"), "stored as exact decimal text")
         }

@@ -21,6 +21,8 @@ use crate::tasks;
 /// Rows and bytes of a batch that is read back.
 const BATCH_ROWS: usize = 10_000;
 const BATCH_BYTES: usize = 8 << 20;
+/// SQLite has 2,000 columns to a table, and rows wait in one that has three of its own.
+const COLUMN_LIMIT: usize = 1_997;
 
 pub(super) struct SqliteDestination {
     path: PathBuf,
@@ -66,6 +68,7 @@ impl Destination for SqliteDestination {
             namespace_optional: false,
             default_namespace: None,
             identifier_limit: 1000,
+            column_limit: Some(COLUMN_LIMIT),
             folding: Folding::Insensitive,
         }
     }

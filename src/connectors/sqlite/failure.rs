@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Error, ErrorCode};
+use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::connectors::{ConnectorError, ErrorKind};
 
@@ -36,6 +36,13 @@ fn told(what: &str, error: Error) -> ConnectorError {
         Some(ErrorCode::DiskFull) => {
             (ErrorKind::Exhausted, format!("{what}: the disk of the SQLite file is full."), None)
         }
+        // SQLite says that the disk is full when the system does; a quota or a limit to the size of files fails a write, and
+        // a full disk the growth of its shared memory.
+        Some(ErrorCode::SystemIoFailure) if is_refused_growth(&error) => (
+            ErrorKind::Exhausted,
+            format!("{what}: the disk of the SQLite file is full, or a quota keeps the file from growing."),
+            None,
+        ),
         Some(ErrorCode::OutOfMemory) => (ErrorKind::Exhausted, format!("{what}: SQLite ran out of memory."), None),
         Some(ErrorCode::TooBig) => {
             (ErrorKind::BadData, format!("{what}: a value is larger than SQLite holds (1,000,000,000 bytes)."), None)
@@ -66,6 +73,12 @@ fn told(what: &str, error: Error) -> ConnectorError {
         Some(advice) => failure.advise(advice),
         None => failure,
     }
+}
+
+fn is_refused_growth(error: &Error) -> bool {
+    error.sqlite_error().is_some_and(|error| {
+        [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_TRUNCATE, ffi::SQLITE_IOERR_SHMSIZE].contains(&error.extended_code)
+    })
 }
 
 #[cfg(test)]

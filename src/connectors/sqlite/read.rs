@@ -12,6 +12,9 @@ use crate::connectors::{
     Batch, Column, ConnectorError, End, ErrorKind, Item, ReadMode, ReadRequest, RejectedRow, evaluate,
 };
 
+/// Columns of a result, as SQLite is built.
+const MOST_COLUMNS: usize = 2_000;
+
 /// Why reading ends before the end.
 pub(super) enum Stop {
     /// Nobody listens any more, or enough was heard.
@@ -83,12 +86,17 @@ impl<'a> Reader<'a> {
         self.columns.iter().position(|candidate| candidate.name == column)
     }
 
-    /// The select list: row number (or NULL), then the columns. `alias` stands before each.
+    /// The select list: row number (or NULL) where there is room for it, then the columns. `alias` stands before each.
     pub(super) fn selected(&self, alias: &str, rowid: Option<&str>) -> String {
         let dot = if alias.is_empty() { String::new() } else { format!("{alias}.") };
-        let rowid = rowid.map_or("null".to_owned(), |rowid| format!("{dot}{rowid}"));
+        let rowid = (self.first() > 0).then(|| rowid.map_or("null".to_owned(), |rowid| format!("{dot}{rowid}")));
         let columns = self.columns.iter().map(|column| format!("{dot}{}", quoted(&column.name)));
-        std::iter::once(rowid).chain(columns).collect::<Vec<_>>().join(", ")
+        rowid.into_iter().chain(columns).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Where the columns begin in a row: a table as wide as SQLite lets a result be leaves no room for the row number.
+    fn first(&self) -> usize {
+        usize::from(self.columns.len() < MOST_COLUMNS)
     }
 
     pub(super) fn say(&mut self, item: Item) -> Result<(), Stop> {
@@ -132,7 +140,7 @@ impl<'a> Reader<'a> {
         let mut cells = Vec::with_capacity(self.columns.len());
         let mut misfit = None;
         for (index, column) in self.columns.iter().enumerate() {
-            let value = row.get_ref(index + 1).map_err(told)?;
+            let value = row.get_ref(self.first() + index).map_err(told)?;
             let Some(cell) = decode(value, &column.data_type.logical, self.integers) else {
                 misfit = Some((column.name.clone(), column.data_type.spelled.clone(), kind(value)));
                 break;
@@ -143,8 +151,9 @@ impl<'a> Reader<'a> {
         if self.filtered_out(row)? {
             return Ok(None);
         }
-        let position = match row.get_ref(0).map_err(told)? {
-            ValueRef::Integer(rowid) => format!("row {rowid} of `{}`", self.table.name),
+        let numbered = (self.first() > 0).then(|| row.get_ref(0)).transpose().map_err(told)?;
+        let position = match numbered {
+            Some(ValueRef::Integer(rowid)) => format!("row {rowid} of `{}`", self.table.name),
             _ => format!("row {} as read from `{}`", self.seen, self.table.name),
         };
         let declared = if declared.is_empty() { "without a type".to_owned() } else { format!("`{declared}`") };
@@ -167,7 +176,7 @@ impl<'a> Reader<'a> {
         for name in filter.columns() {
             let Some(index) = self.position(name) else { return Ok(false) };
             let Some(column) = self.columns.get(index) else { return Ok(false) };
-            let value = row.get_ref(index + 1).map_err(failure::of(&self.table.name))?;
+            let value = row.get_ref(self.first() + index).map_err(failure::of(&self.table.name))?;
             let Some(cell) = decode(value, &column.data_type.logical, self.integers) else { return Ok(false) };
             columns.push(column.clone());
             cells.push(cell);
@@ -183,7 +192,7 @@ impl<'a> Reader<'a> {
     fn as_json(&self, row: &Row<'_>) -> String {
         let mut object = Map::new();
         for (index, column) in self.columns.iter().enumerate() {
-            let value = match row.get_ref(index + 1) {
+            let value = match row.get_ref(self.first() + index) {
                 Ok(ValueRef::Integer(value)) => Json::from(value),
                 Ok(ValueRef::Real(value)) => Json::from(value),
                 Ok(ValueRef::Text(bytes)) => Json::from(String::from_utf8_lossy(bytes)),

@@ -66,6 +66,7 @@ impl Destination for Shelf {
             has_namespaces,
             namespace_optional: self.place.connector == "files",
             default_namespace: if has_namespaces { self.default_namespace() } else { None },
+            column_limit: None,
             identifier_limit: match self.place.connector.as_str() {
                 "postgres" => 63,
                 "mysql" | "mariadb" => 64,

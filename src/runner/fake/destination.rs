@@ -111,6 +111,7 @@ impl Destination for MemoryDestination {
             namespace_optional: false,
             default_namespace: None,
             identifier_limit: 63,
+            column_limit: None,
             folding: Folding::Insensitive,
         }
     }

@@ -41,10 +41,10 @@ async fn with_a_certificate_it_speaks_https_and_nothing_else() {
 
     client.get(format!("http://{address}/healthz")).send().await.unwrap_err();
     // A handshake that never comes takes no place from others.
-    let _silent = tokio::net::TcpStream::connect(address).await.unwrap();
+    let silent = tokio::net::TcpStream::connect(address).await.unwrap();
     client.get(format!("https://{address}/healthz")).send().await.unwrap();
     closing.cancel();
-    drop((client, _silent));
+    drop((client, silent));
     served.await.unwrap();
     app.shut_down().await;
 }

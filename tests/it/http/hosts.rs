@@ -1,4 +1,5 @@
 //! Requests that other sites' pages, or names that were made to point here, send.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use futures::{SinkExt as _, StreamExt as _};
 use reqwest::Method;

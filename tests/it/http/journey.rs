@@ -1,4 +1,5 @@
 //! From a sentence, or a single call, to moved rows: over HTTP alone.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::time::Duration;
 

@@ -65,7 +65,7 @@ async fn guessing_is_slowed_down_by_address() {
 async fn connections_beyond_the_limit_wait_for_a_place() {
     let server = Server::with([("TOWPATH_MAX_CONNECTIONS", "2")]).await;
     let connect = || tokio::net::TcpStream::connect(server.address);
-    let (first, _second, mut third) = (connect().await.unwrap(), connect().await.unwrap(), connect().await.unwrap());
+    let (first, second, mut third) = (connect().await.unwrap(), connect().await.unwrap(), connect().await.unwrap());
     third.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut answer = [0; 15];
     let early = tokio::time::timeout(Duration::from_millis(300), third.read(&mut answer)).await;
@@ -73,7 +73,7 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
     drop(first);
     tokio::time::timeout(Duration::from_mins(1), third.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
-    drop((_second, third));
+    drop((second, third));
     server.stop().await;
 }
 

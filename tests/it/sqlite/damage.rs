@@ -16,7 +16,9 @@ fn filled(path: &Path) {
     let transaction = connection.transaction().unwrap();
     transaction.execute_batch("create table t (id INTEGER primary key, note TEXT)").unwrap();
     for id in 0..ROWS {
-        transaction.execute("insert into t values (?1, ?2)", (id as i64, "filler ".repeat(20))).unwrap();
+        transaction
+            .execute("insert into t values (?1, ?2)", (i64::try_from(id).unwrap(), "filler ".repeat(20)))
+            .unwrap();
     }
     transaction.commit().unwrap();
 }
@@ -63,7 +65,7 @@ async fn garbage_is_told_and_never_panics() {
     for page in 0..bytes.len() / 4096 {
         let mut garbled = bytes.clone();
         for (offset, byte) in garbled[page * 4096..(page + 1) * 4096].iter_mut().enumerate() {
-            *byte = (offset * 131 + page * 7) as u8;
+            *byte = u8::try_from((offset * 131 + page * 7) % 256).unwrap();
         }
         std::fs::write(&bad, &garbled).unwrap();
         told += usize::from(read(&bad).await.is_err());
