@@ -53,6 +53,11 @@ test-rust: page ## Rust tests and evaluations against real servers
 test-page: page ## The page: types, unit tests
 	cd web-chat && npm run --silent check && npm test --silent
 
+bench: ## Measure the data plane beside its limits and other programs; `BENCH_PEERS` names what benches/peers/install filled
+	cargo build --locked --release
+	BENCH_PROGRAM=$(subst /debug/,/release/,$(PROGRAM)) benches/run.py $(WORKS)
+.PHONY: bench
+
 test-browser: build ## The page in a real browser against the real server
 	scripts/browser-test $(PROGRAM)
 .PHONY: test-browser

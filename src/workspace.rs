@@ -181,9 +181,11 @@ impl Workspace {
 
     async fn check_roles(&self, connection: &Connection) -> Result<String, WorkspaceError> {
         let mut said: Vec<String> = Vec::new();
-        // Writing first: a database file that is still to be made is made by that, and can be read then.
+        // At the very first, writing comes first: a database file that is still to be made is made by that, and can be
+        // read then. Later, a file that is gone is told as gone and not made anew.
+        let first = connection.status.state == ConnectionState::Unknown;
         let mut roles = connection.roles.clone();
-        roles.sort_by_key(|role| *role != Role::Destination);
+        roles.sort_by_key(|role| (*role == Role::Source) == first);
         for role in roles {
             let checked = match role {
                 Role::Source => self.source(&connection.name).await?.check().await,

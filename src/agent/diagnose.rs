@@ -41,7 +41,20 @@ struct Cause {
     /// Kinds of a run's own error that make this cause likely where the text says nothing.
     #[serde(default)]
     kinds: Vec<String>,
+    /// What can be looked at now to tell whether it is this cause.
+    #[serde(default)]
+    probes: Vec<Probe>,
     fixes: Vec<Fix>,
+}
+
+/// Something to look at, read-only, when a run has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Probe {
+    /// Whether source and destination answer.
+    Connection,
+    /// Whether the source's columns are those of the plan.
+    Columns,
 }
 
 #[derive(Deserialize)]
@@ -124,6 +137,11 @@ pub fn diagnose(text: &str, kind: Option<&str>) -> Vec<CauseView> {
         })
     });
     told.collect()
+}
+
+/// What to look at for a cause.
+pub fn probes(code: &str) -> &'static [Probe] {
+    CAUSES.get(code).map_or(&[], |cause| cause.probes.as_slice())
 }
 
 fn find<'a>(text: &str, chain: &Chain) -> Vec<Hit<'a>> {

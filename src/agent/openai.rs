@@ -21,7 +21,7 @@ use serde_json::Value;
 use super::model::{ChatModel, ChatRequest, Delta, DeltaStream, ModelError};
 use crate::secrets::Secret;
 use door::{Door, NoReply, Refusal};
-use retry::Fault;
+use retry::{Again, Fault};
 use shards::Assembler;
 
 /// Where the endpoint is and how it is spoken to.
@@ -242,8 +242,11 @@ fn fault(error: OpenAIError, now: DateTime<Utc>) -> Fault {
                 *known = wait;
             }
             fault.without_tools = plain::refuses_tools(status, &body);
-            fault.again =
-                fault.again.filter(|_| !fault.without_tools).filter(|_| !asked.never).map(|known| known.or(wait));
+            fault.again = match fault.again {
+                Again::After(_) if asked.never || fault.without_tools => Again::Never,
+                Again::After(known) => Again::After(known.or(wait)),
+                Again::Never => Again::Never,
+            };
             fault
         }
         Err(error) if error.is::<NoReply>() => ModelError::Malformed(anyhow::Error::from_boxed(error)).into(),

@@ -28,6 +28,7 @@ use crate::events::{Event, TurnOutcome};
 use crate::ids::ConversationId;
 use crate::workspace::Workspace;
 use ledger::{Ledger, Stop};
+use second::Heard;
 
 /// Who answers in a talk. Cheap to clone.
 #[derive(Clone)]
@@ -134,6 +135,8 @@ struct Turn<'a> {
     fell_back: bool,
     /// The mind's last reply was empty, and it is told so.
     nudged: bool,
+    /// What a second reader found in what the person said.
+    heard: Heard,
     system: String,
     specs: Arc<[ToolSpec]>,
     messages: Vec<Message>,
@@ -161,6 +164,7 @@ impl<'a> Turn<'a> {
             mind: &agent.model,
             fell_back: false,
             nudged: false,
+            heard: Heard::default(),
             system,
             specs,
             taint: Taint::default(),

@@ -30,7 +30,8 @@ pub(super) fn fabricated(spec: &PlanSpec, world: &World, creates_namespaces: boo
         let stands = standing.into_iter().any(|name| name.eq_ignore_ascii_case(namespace));
         let lower = namespace.to_lowercase();
         let asked = said.iter().any(|text| text.to_lowercase().contains(&lower));
-        if !there && !stands && !(asked && creates_namespaces) {
+        let made = asked && creates_namespaces;
+        if !(there || stands || made) {
             invented.push(format!("namespace `{namespace}` of `{destination}`"));
         }
     }

@@ -45,7 +45,7 @@ pub(super) struct Expected {
     pub plan: Wish<Box<ExpectedPlan>>,
     pub ask: Option<Vec<String>>,
     pub assumptions: Option<Vec<String>>,
-    pub either: Option<Vec<Expected>>,
+    pub either: Option<Vec<Self>>,
     pub problem: Option<String>,
     pub diagnosis: Option<String>,
     pub action: Option<String>,
@@ -163,12 +163,4 @@ pub(super) struct ExpectedStream {
     pub mask: Wish<BTreeMap<String, Option<MaskSpec>>>,
     #[serde(default)]
     pub schema_policy: Wish<SchemaPolicy>,
-}
-
-impl ExpectedStream {
-    /// Just this stream, everything else free.
-    #[cfg(test)]
-    pub(super) fn of(stream: &str) -> Self {
-        serde_json::from_value(serde_json::json!({"stream": stream})).unwrap()
-    }
 }

@@ -38,13 +38,16 @@ impl ChatModel for Scripted {
                 let call = ToolCall { id, name: name.clone(), arguments: arguments.clone() };
                 vec![Ok(Delta::Call(call)), done(Finish::ToolCalls)]
             }
+            None if matches!(request.messages.last(), Some(Message::User { .. })) => {
+                vec![Ok(Delta::Text("Well.".to_owned())), done(Finish::Stop)]
+            }
             None => vec![done(Finish::Stop)],
         };
         Ok(futures::stream::iter(deltas).boxed())
     }
 }
 
-const WORLD: &str = r#"
+const WORLD: &str = r"
 now: 2026-11-20T12:00:00Z
 connections:
   - name: shop
@@ -63,7 +66,7 @@ runs:
     state: failed
     error: it broke
     log: 2026-11-20T01:00:00Z ERROR it broke
-"#;
+";
 
 fn orders() -> Value {
     json!({"propose_plan": {"plan": {
@@ -186,9 +189,9 @@ async fn what_a_mind_is_shown_is_watched() {
         now: chrono::DateTime::default(),
         cancel: tokio_util::sync::CancellationToken::new(),
     };
-    watched.stream(request("nothing")).await.unwrap();
+    drop(watched.stream(request("nothing")).await.unwrap());
     assert!(watched.leaked().is_empty());
-    watched.stream(request("it is hunter-2-hunter")).await.unwrap();
+    drop(watched.stream(request("it is hunter-2-hunter")).await.unwrap());
     assert_eq!(watched.leaked(), secret);
 }
 

@@ -93,7 +93,7 @@ impl Bus {
         let mut seq = i64::try_from(after).unwrap_or(i64::MAX);
         loop {
             let page = store::events::after(self.store.pool(), &topic.to_string(), seq, PAGE).await?;
-            let full = page.len() as i64 == PAGE;
+            let full = i64::try_from(page.len()).is_ok_and(|length| length == PAGE);
             for (number, at, body) in page {
                 seq = number;
                 found.push(envelope(number, &at, &body)?);

@@ -253,7 +253,7 @@ pub struct QuestionOption {
 /// One thing wrong with a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemView {
-    /// JSON pointer into the plan, `` for the whole.
+    /// JSON pointer into the plan, empty for the whole.
     pub pointer: String,
     pub code: String,
     pub message: String,

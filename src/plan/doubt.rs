@@ -54,7 +54,9 @@ fn places(heard: &PlanSpec, plan: &PlanSpec, namespace: Option<&str>) -> Vec<Pro
     {
         doubts.push(doubt(
             "/destination/namespace",
-            format!("Your words seem to name `{meant}` as the place in the destination; this plan writes to `{planned}`."),
+            format!(
+                "Your words seem to name `{meant}` as the place in the destination; this plan writes to `{planned}`."
+            ),
         ));
     }
     doubts
@@ -88,12 +90,17 @@ fn streams<'a>(
 fn rows(at: &str, meant: &StreamSpec, planned: &StreamSpec, columns: Option<&[Column]>) -> Option<Problem> {
     let columns = columns?;
     let plain = |filter: &Option<String>| {
-        filter.as_ref().and_then(|text| parse(text, columns, "").ok()).map(|filter| render(&canonical(&filter, columns)))
+        filter
+            .as_ref()
+            .and_then(|text| parse(text, columns, "").ok())
+            .map(|filter| render(&canonical(&filter, columns)))
     };
     let stream = &planned.stream;
     let message = match (plain(&meant.filter), plain(&planned.filter)) {
         (Some(meant), Some(planned)) if meant != planned => {
-            format!("Of `{stream}` your words seem to mean the rows where {meant}; this plan moves those where {planned}.")
+            format!(
+                "Of `{stream}` your words seem to mean the rows where {meant}; this plan moves those where {planned}."
+            )
         }
         // A filter that cannot be read here is not compared.
         (Some(words), None) if planned.filter.is_none() => {
@@ -113,8 +120,7 @@ fn modes(at: &str, meant: &StreamSpec, planned: &StreamSpec) -> Option<Problem> 
         // Reading in full is what is understood where nothing was said, and contradicts nothing.
         return (meant.read != ReadSpec::Full).then(|| {
             let (meant, planned) = (read(meant.read), read(planned.read));
-            let message =
-                format!("Your words seem to ask for {meant} of `{stream}`; this plan makes {planned}.");
+            let message = format!("Your words seem to ask for {meant} of `{stream}`; this plan makes {planned}.");
             doubt(format!("{at}/read"), message)
         });
     }
@@ -211,8 +217,11 @@ mod tests {
             Column::new(name, ColumnType::new(logical, "postgres", spelled), true)
         };
         let text = || LogicalType::Text;
-        let columns =
-            [column("id", LogicalType::Int64, "bigint"), column("state", text(), "text"), column("note", text(), "text")];
+        let columns = [
+            column("id", LogicalType::Int64, "bigint"),
+            column("state", text(), "text"),
+            column("note", text(), "text"),
+        ];
         let planned = spec(planned);
         let namespace = planned.destination.namespace.as_deref().unwrap_or("main");
         let found = doubts(&spec(heard), &planned, Some(namespace), |_| Some(&columns));

@@ -71,7 +71,16 @@ impl Mapper {
         let MapperParts { columns, key, soft_deletes, run, started_at, mask_key } = parts;
         let written: Vec<Column> =
             columns.iter().map(|(_, column)| column.written.clone()).chain(metadata_columns(soft_deletes)).collect();
-        Self { schema: arrow_schema(&written), columns, key, soft_deletes, run, started_at, mask_key, metadata: Mutex::default() }
+        Self {
+            schema: arrow_schema(&written),
+            columns,
+            key,
+            soft_deletes,
+            run,
+            started_at,
+            mask_key,
+            metadata: Mutex::default(),
+        }
     }
 
     /// What is done to each column, in the order in which the source is asked for them.

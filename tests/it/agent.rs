@@ -4,7 +4,7 @@ mod doubts;
 mod endings;
 mod guards;
 pub(crate) mod house;
-mod redteam;
 mod openai;
+mod redteam;
 mod talks;
 mod turns;

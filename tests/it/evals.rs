@@ -10,7 +10,7 @@ use towpath::eval::{EvalOptions, Report};
 const MUST_PASS: &[&str] = &["seed_asks.yaml", "conduct.yaml"];
 /// The share of all talks, most of them by an examiner who had not seen the planner, that may not sink. It is raised when the
 /// planner gets better.
-const FLOOR: f64 = 0.84;
+const FLOOR: f64 = 0.985;
 
 async fn evaluate() -> Report {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/evals");

@@ -17,7 +17,7 @@ mod sample;
 mod schedule;
 mod server;
 mod sqlite;
-mod systems;
 mod store;
+mod systems;
 mod tidy;
 mod yard;

@@ -202,12 +202,15 @@ async fn mistakes_over_real_systems_are_told_at_once() {
 #[tokio::test]
 async fn a_source_that_is_gone_is_unreachable_and_no_plan() {
     let world = World::new(Kept::InSqlite).await;
+    let checked = world.workspace.check_connection("shop").await.unwrap();
+    assert_eq!(checked.status.state, ConnectionState::Ok);
     std::fs::remove_file(world.path().join("shop.db")).unwrap();
     let problems =
         Draft::from_model(plan(&json!({"stream": "customers"}))).validate(&world.workspace).await.unwrap_err();
     assert_eq!(problems.len(), 1);
     let checked = world.workspace.check_connection("shop").await.unwrap();
     assert_eq!(checked.status.state, ConnectionState::Failed);
+    assert!(!world.path().join("shop.db").exists(), "what is gone is not made anew");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use super::intent::{Intent, NOT_OURS};
 use super::knowledge::{Knowledge, Known, Pipeline};
 use super::lexicon::{self, Class};
 use super::link::connection::Directory;
-use super::step::{Step, ask, same};
+use super::step::{Step, ask};
 use super::token::{Kind, Sentence};
 use super::transcript::{Talk, Turn};
 use crate::agent::model::Attachment;
@@ -338,9 +338,14 @@ impl Aside<'_> {
             "truncat",
             "overflow",
         ];
-        let text =
-            if raw.split([':', '\n']).next().is_some_and(|head| head.to_lowercase().contains("error "))
-                || raw.to_lowercase().contains("error:") || lower.len() < 8 { raw.clone() } else { behind.to_owned() };
+        let text = if raw.split([':', '\n']).next().is_some_and(|head| head.to_lowercase().contains("error "))
+            || raw.to_lowercase().contains("error:")
+            || lower.len() < 8
+        {
+            raw.clone()
+        } else {
+            behind.to_owned()
+        };
         (behind.len() >= 8 && (marks.iter().any(|mark| lower.contains(mark)) || raw.to_lowercase().contains("error:")))
             .then_some(text)
     }
@@ -373,10 +378,7 @@ impl Aside<'_> {
     /// Runs of one pipeline where one is named, otherwise of all.
     fn runs(&self, phase: Option<&'static str>) -> Known<Step> {
         // The names are needed to see whether one is meant; the listing shows all runs as well.
-        let named = match self.pipeline()? {
-            Ok(name) => Some(name),
-            Err(_) => None,
-        };
+        let named = self.pipeline()?.ok();
         let pronoun =
             self.sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "it" | "that" | "this" | "last"));
         let mut arguments = serde_json::Map::new();

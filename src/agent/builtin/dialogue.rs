@@ -62,7 +62,7 @@ pub(super) fn next(request: &ChatRequest) -> Known<Step> {
         }
         Intent::Later => Ok(Step::Say("The plan above stays as it is. It waits for your confirmation.".to_owned())),
         Intent::AboutPlan => Ok(Step::Say(about_plan(&episode))),
-        Intent::Undo => undo(request, &talk, &directory, episode),
+        Intent::Undo => Ok(undo(&talk, episode)),
         Intent::Restart => {
             Ok(ask("goal", "All of that is forgotten. Which data should move, and where to?", Vec::new()))
         }
@@ -88,7 +88,10 @@ fn names_both_ends(sentence: &Sentence, directory: &Directory) -> bool {
         named.extend(mention.into_iter().flat_map(|mention| mention.names));
     }
     let takes = |source: bool| {
-        named.iter().filter_map(|name| directory.get(name)).filter(move |connection| if source { connection.source } else { connection.destination })
+        named
+            .iter()
+            .filter_map(|name| directory.get(name))
+            .filter(move |connection| if source { connection.source } else { connection.destination })
     };
     let verb = (0..sentence.len()).any(|at| {
         lexicon::is(sentence, at, lexicon::Class::Transfer) || lexicon::word_is(sentence.word(at), lexicon::Class::To)
@@ -192,14 +195,14 @@ impl Episode {
                 if intent == Intent::Undo {
                     self.plans.pop();
                 }
-                if let Ok(plan) = serde_json::from_value::<PlanSpec>(plan.clone()) {
-                    if self.plans.last() != Some(&plan) {
-                        self.plans.push(plan);
-                    }
+                if let Ok(plan) = serde_json::from_value::<PlanSpec>(plan.clone())
+                    && self.plans.last() != Some(&plan)
+                {
+                    self.plans.push(plan);
                 }
             }
             Outcome::Question(_) | Outcome::Problem { .. } if intent == Intent::Move => {
-                self.heard.push(Heard { say, focus })
+                self.heard.push(Heard { say, focus });
             }
             Outcome::Question(_) | Outcome::Problem { .. } if intent == Intent::Affirm => {
                 if let Some(say) = first_option(talk, index) {
@@ -256,29 +259,24 @@ fn affirm(request: &ChatRequest, talk: &Talk, directory: &Directory, mut episode
 }
 
 /// Back to the plan before the last one, or out of what was asked since it.
-fn undo(request: &ChatRequest, talk: &Talk, directory: &Directory, mut episode: Episode) -> Known<Step> {
+fn undo(talk: &Talk, mut episode: Episode) -> Step {
     if episode.heard.is_empty() {
         episode.plans.pop();
     }
     episode.heard.clear();
     let Some(plan) = episode.plans.last() else {
-        return Ok(ask(
+        return ask(
             "goal",
             "There is nothing earlier to go back to. Which data should move, and where to?",
             Vec::new(),
-        ));
+        );
     };
-    let _ = (request, directory);
     let value = serde_json::json!(plan);
     let refused = talk.current().is_some_and(|turn| !turn.refusals.is_empty());
     if refused {
-        return Ok(Step::Say("The earlier plan does not fit any more. Say what should move.".to_owned()));
+        return Step::Say("The earlier plan does not fit any more. Say what should move.".to_owned());
     }
-    Ok(Step::Call {
-        say: None,
-        tool: "propose_plan",
-        arguments: serde_json::json!({"plan": value}),
-    })
+    Step::Call { say: None, tool: "propose_plan", arguments: serde_json::json!({"plan": value}) }
 }
 
 /// The next step of a request for data to move.
@@ -355,6 +353,7 @@ fn unchanged(step: Step, talk: &Talk, episode: &Episode, sentence: &Sentence) ->
 }
 
 /// Questions about tables, columns and rows, answered in words.
+#[expect(clippy::too_many_lines, reason = "one answer after the other")]
 fn about_objects(
     talk: &Talk,
     directory: &Directory,
@@ -433,13 +432,7 @@ fn about_objects(
                 "`{}` {}{}",
                 column.name,
                 column.spelled,
-                if column.kind == ColumnKind::Other {
-                    ""
-                } else if column.nullable {
-                    ""
-                } else {
-                    " not null"
-                }
+                if column.kind == ColumnKind::Other || column.nullable { "" } else { " not null" }
             )
         })
         .collect();

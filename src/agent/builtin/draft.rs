@@ -4,7 +4,7 @@
 use super::lexicon::{self, Class};
 use super::link::How;
 use super::link::stream::Candidate;
-use super::reading::object::names_namespace;
+use super::reading::namesake::names_namespace;
 use super::reading::{Before, Namespace, Place, Reading, Wildcard};
 use crate::plan::spec::{PlanSpec, StreamSpec};
 
@@ -194,7 +194,7 @@ impl Draft {
             })
             .cloned()
             .collect();
-        let answered = !self.unknown.is_empty() && (!named.is_empty() || self.drops_unknown(reading));
+        let answered = !self.unknown.is_empty() && (!named.is_empty() || Self::drops_unknown(reading));
         if answered && begun {
             self.unknown.clear();
             self.add(fresh);
@@ -262,7 +262,7 @@ impl Draft {
     }
 
     /// `skip it`, `without the invoices`, `just the others`.
-    fn drops_unknown(&self, reading: &Reading) -> bool {
+    fn drops_unknown(reading: &Reading) -> bool {
         let sentence = &reading.sentence;
         let except = lexicon::find(sentence, Class::Except).is_some()
             || sentence.tokens.iter().any(|token| {

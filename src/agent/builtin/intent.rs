@@ -326,7 +326,10 @@ fn about_pipelines(sentence: &Sentence) -> bool {
     any(sentence, &["pipeline", "pipelines", "job", "runs", "schedule of", "log", "logs"])
         || sentence.is(
             start,
-            &["stop", "cancel", "pause", "resume", "retry", "rerun", "delete", "explain", "why", "show", "list", "suspend"],
+            &[
+                "stop", "cancel", "pause", "resume", "retry", "rerun", "delete", "explain", "why", "show", "list",
+                "suspend",
+            ],
         )
         || holds(sentence)
 }
@@ -348,8 +351,8 @@ fn moves(sentence: &Sentence) -> bool {
 /// What is refused whatever else is said: other people's secrets, changes of their systems, queries.
 fn refused(sentence: &Sentence, standing: Standing) -> Option<&'static str> {
     let start = opening(sentence);
-    let copying =
-        (has(sentence, Class::Transfer) || any(sentence, &["take", "put", "bring", "get", "send"])) && (0..sentence.len()).any(|at| sentence.is(at, &["to", "into", "from"]));
+    let copying = (has(sentence, Class::Transfer) || any(sentence, &["take", "put", "bring", "get", "send"]))
+        && (0..sentence.len()).any(|at| sentence.is(at, &["to", "into", "from"]));
     if says(sentence, "secrets") && !copying {
         return Some(NO_SECRETS);
     }
@@ -377,6 +380,7 @@ fn refused(sentence: &Sentence, standing: Standing) -> Option<&'static str> {
 }
 
 /// Something to be done to a pipeline or its run.
+#[expect(clippy::too_many_lines, reason = "one list of verbs after the other")]
 fn action(sentence: &Sentence, standing: Standing) -> Option<Intent> {
     let start = opening(sentence);
     let noun = any(
@@ -467,7 +471,9 @@ fn action(sentence: &Sentence, standing: Standing) -> Option<Intent> {
 /// A short order behind a comma or a full stop: `…, stop it`.
 fn last_clause(sentence: &Sentence, standing: Standing) -> Option<Intent> {
     let at = (1..sentence.len()).rev().find(|at| {
-        sentence.kind(*at) == Some(Kind::Mark) && matches!(sentence.text(*at), "," | "." | ";" | "!" | "-" | "–" | "—") && *at + 2 < sentence.len()
+        sentence.kind(*at) == Some(Kind::Mark)
+            && matches!(sentence.text(*at), "," | "." | ";" | "!" | "-" | "–" | "—")
+            && *at + 2 < sentence.len()
     })?;
     let start = at + 1 + usize::from(sentence.is(at + 1, &["please", "so", "pls", "and"]));
     let short = sentence.len() - start <= 5 && sentence.is(start + 1, &["it", "that", "them", "this", "the"]);

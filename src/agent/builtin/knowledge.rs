@@ -25,7 +25,8 @@ pub(super) fn all<T>(answers: impl IntoIterator<Item = Known<T>>) -> Known<Vec<T
         match answer {
             Ok(answer) => known.push(answer),
             Err(need) => {
-                missing.0.extend(need.0.into_iter().filter(|call| !missing.0.contains(call)).collect::<Vec<_>>())
+                let fresh: Vec<_> = need.0.into_iter().filter(|call| !missing.0.contains(call)).collect();
+                missing.0.extend(fresh);
             }
         }
     }
@@ -60,6 +61,7 @@ pub(super) struct Listing {
     pub refused: Option<String>,
 }
 
+#[expect(clippy::struct_field_names, reason = "the words of the tools' answers")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stream {
     pub stream: String,
@@ -131,6 +133,7 @@ pub(super) struct Pipeline {
     pub paused: bool,
 }
 
+#[expect(clippy::struct_field_names, reason = "the words of the tools' answers")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Run {
     pub run: String,
@@ -234,7 +237,7 @@ fn canonical(value: &Value) -> String {
         Value::Object(fields) => {
             let sorted: BTreeMap<&String, String> =
                 fields.iter().map(|(name, value)| (name, canonical(value))).collect();
-            sorted.iter().map(|(name, value)| format!("{name}:{value};")).collect()
+            sorted.iter().fold(String::new(), |text, (name, value)| text + name + ":" + value + ";")
         }
         other => other.to_string(),
     }

@@ -15,6 +15,8 @@ mod reading;
 mod resolve;
 mod schedule;
 mod step;
+#[cfg(test)]
+mod tests;
 mod token;
 mod transcript;
 mod treatment;

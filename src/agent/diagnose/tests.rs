@@ -51,6 +51,13 @@ fn every_fingerprint_names_a_cause_and_every_cause_says_what_to_do() {
     }
 }
 
+#[test]
+fn what_a_cause_can_be_told_by_is_looked_at() {
+    assert_eq!(probes("connection_refused"), [Probe::Connection]);
+    assert_eq!(probes("schema_drift"), [Probe::Columns]);
+    assert_eq!(probes(UNKNOWN), []);
+}
+
 fn all_compile(family: usize) {
     for fingerprint in fingerprint::read(FAMILIES[family]).unwrap() {
         let pattern = fingerprint::compile(&fingerprint.text);

@@ -37,12 +37,19 @@ impl Asked {
     }
 }
 
+/// Whether asking again may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    Never,
+    /// After a pause of our own, and no earlier than the endpoint asked for, if it did.
+    After(Option<Duration>),
+}
+
 /// Why an attempt came to nothing, and whether another may follow.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) error: ModelError,
-    /// `None`: not at all. Otherwise after the pause that the endpoint asked for, if it did.
-    pub(super) again: Option<Option<Duration>>,
+    pub(super) again: Again,
     /// The request was refused because the endpoint has no tool calls.
     pub(super) without_tools: bool,
 }
@@ -50,17 +57,17 @@ pub(super) struct Fault {
 impl Fault {
     /// A fault after which nothing is gained by asking again.
     pub(super) fn last(error: ModelError) -> Self {
-        Self { error, again: None, without_tools: false }
+        Self { error, again: Again::Never, without_tools: false }
     }
 }
 
 impl From<ModelError> for Fault {
     fn from(error: ModelError) -> Self {
         let again = match &error {
-            ModelError::Throttled { retry_after } => Some(*retry_after),
-            ModelError::Unreachable(_) => Some(None),
+            ModelError::Throttled { retry_after } => Again::After(*retry_after),
+            ModelError::Unreachable(_) => Again::After(None),
             ModelError::TooLong | ModelError::Unauthorized | ModelError::Malformed(_) | ModelError::Refused { .. } => {
-                None
+                Again::Never
             }
         };
         Self { error, again, without_tools: false }
@@ -69,7 +76,7 @@ impl From<ModelError> for Fault {
 
 /// The pause before the next attempt; `None` when there is to be none.
 pub(super) fn pause(fault: &Fault, attempt: u32, config: &OpenAiConfig) -> Option<Duration> {
-    let asked = fault.again?;
+    let Again::After(asked) = fault.again else { return None };
     // Longer than a person waits: they are told at once instead.
     if attempt >= config.retries || asked.is_some_and(|asked| asked > config.longest_pause) {
         return None;

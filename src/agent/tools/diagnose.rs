@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{budget, pipeline, read_run_log};
+use super::{budget, pipeline, probe, read_run_log};
 use crate::agent::diagnose;
 use crate::agent::registry::Handler;
 use crate::agent::tool::{Effect, ToolContext, ToolError, ToolOutput};
@@ -26,7 +26,7 @@ pub(super) struct Args {
 impl Handler for Diagnose {
     type Args = Args;
     const NAME: &'static str = "diagnose";
-    const EFFECT: Effect = Effect::Read;
+    const EFFECT: Effect = Effect::Connect;
     const UNTRUSTED: bool = true;
 
     fn file(&self) -> &'static str {
@@ -59,7 +59,10 @@ impl Handler for Diagnose {
             let nothing = "There is nothing to diagnose: no error was logged and no excerpt given.";
             return Err(ToolError::TellModel(nothing.to_owned()));
         }
-        let causes = diagnose::diagnose(&text, kind.as_deref());
+        let mut causes = diagnose::diagnose(&text, kind.as_deref());
+        if let Some(row) = &row {
+            probe::look(cx, row, &mut causes).await;
+        }
         let content = json!({"causes": causes, "run": row.as_ref().map(|row| &row.id)});
         let run = row.and_then(|row| row.id.parse().ok());
         let content = budget::fit(content, "The first cause is the likeliest.");

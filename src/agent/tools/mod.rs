@@ -17,6 +17,7 @@ mod pipeline;
 pub(super) mod plan_schema;
 mod preview_rows;
 mod preview_schedule;
+mod probe;
 mod profile_cursor;
 mod propose_mapping;
 mod propose_modes;

@@ -100,10 +100,10 @@ fn shorten(messages: &mut [Message], bytes: usize) {
         }
         let before = one(message);
         match message {
-            Message::Tool { tool, content, .. } if !KEPT_WHOLE.contains(&tool.as_str()) => {
-                if content.len() > prompt::ANSWER_LEFT_OUT.len() {
-                    prompt::ANSWER_LEFT_OUT.trim().clone_into(content);
-                }
+            Message::Tool { tool, content, .. }
+                if !KEPT_WHOLE.contains(&tool.as_str()) && content.len() > prompt::ANSWER_LEFT_OUT.len() =>
+            {
+                prompt::ANSWER_LEFT_OUT.trim().clone_into(content);
             }
             Message::User { attachments, .. } => {
                 for attached in attachments {

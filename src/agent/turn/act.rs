@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::ledger::Traced;
 use super::{Stop, Turn, TurnError};
-use crate::agent::guard::untrusted::Named;
+use crate::agent::guard::untrusted::{self, Named};
 use crate::agent::model::{Message, ToolCall};
 use crate::agent::prompt;
 use crate::agent::registry::Refusal;
@@ -59,7 +59,7 @@ impl Turn<'_> {
             let begun = Instant::now();
             let untrusted = admitted.as_ref().is_ok_and(|tool| tool.untrusted());
             if admitted.as_ref().is_ok_and(|tool| PLANNING.contains(&tool.spec().name.as_str())) {
-                context.heard = self.read_again().await.map(Arc::new);
+                context.heard = self.read_again().await;
             }
             let became = match admitted {
                 Ok(tool) => self.carry_out(tool.as_ref(), &context, &call.arguments).await,
@@ -67,7 +67,8 @@ impl Turn<'_> {
             };
             let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             let (outcome, view) = match &became {
-                Became::Answer(output) => (Outcome::Ok, output.view.clone()),
+                // What a system wrote may hold a secret; events are kept and shown.
+                Became::Answer(output) => (Outcome::Ok, output.view.clone().map(cleansed)),
                 Became::Refused(_) => (Outcome::Refused, None),
                 Became::Failed(_) | Became::Broke(_) => (Outcome::Failed, None),
             };
@@ -191,6 +192,11 @@ impl Turn<'_> {
         }
         Ok(bytes)
     }
+}
+
+fn cleansed(mut view: Value) -> Value {
+    untrusted::cleanse(&mut view);
+    view
 }
 
 fn short(text: &str, letters: usize) -> String {

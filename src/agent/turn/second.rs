@@ -1,6 +1,7 @@
 //! A second reader. Before a model's plan is put forward, the embedded planner reads the same talk with the same tools, and
 //! says what it would have planned. It puts nothing before the person; what comes of it is a comparison, in `plan::doubt`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -20,14 +21,32 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Replies of the reader.
 const ROUNDS: u32 = 8;
 
+/// What the second reader found.
+#[derive(Debug, Default)]
+pub(super) enum Heard {
+    /// It was not asked in this turn.
+    #[default]
+    NotYet,
+    /// It would propose no plan.
+    Nothing,
+    Plan(Arc<PlanSpec>),
+}
+
 impl Turn<'_> {
     /// What the planner would propose for what the person said last. `None` when it would propose nothing: then there is
     /// nothing to compare.
-    pub(super) async fn read_again(&self) -> Option<PlanSpec> {
+    pub(super) async fn read_again(&mut self) -> Option<Arc<PlanSpec>> {
         if self.planner() {
             return None;
         }
-        timeout(PATIENCE, self.read()).await.ok().flatten()
+        if matches!(self.heard, Heard::NotYet) {
+            let read = timeout(PATIENCE, self.read()).await.ok().flatten();
+            self.heard = read.map_or(Heard::Nothing, |spec| Heard::Plan(Arc::new(spec)));
+        }
+        match &self.heard {
+            Heard::Plan(spec) => Some(Arc::clone(spec)),
+            Heard::NotYet | Heard::Nothing => None,
+        }
     }
 
     async fn read(&self) -> Option<PlanSpec> {
@@ -37,7 +56,7 @@ impl Turn<'_> {
             let request = ChatRequest {
                 system: self.system.clone(),
                 messages: messages.clone(),
-                tools: self.specs.clone(),
+                tools: Arc::clone(&self.specs),
                 now: self.agent.workspace.clock.now(),
                 cancel: self.cancel.child_token(),
             };
@@ -83,24 +102,21 @@ impl Turn<'_> {
                 _ => None,
             })
         });
-        let content = match known {
-            Some(content) => content,
-            None => {
-                let tool = self.agent.tools.admit(&call.name, &call.arguments).ok()?;
-                if tool.spec().effect == Effect::Propose {
-                    return None;
-                }
-                let context = ToolContext {
-                    workspace: self.agent.workspace.clone(),
-                    conversation: self.conversation,
-                    cancel: self.cancel.child_token(),
-                    heard: None,
-                };
-                match tool.call(&context, call.arguments.clone()).await {
-                    Ok(output) => answer(&call.name, output.content, tool.untrusted()),
-                    Err(_) => return None,
-                }
+        let content = if let Some(content) = known {
+            content
+        } else {
+            let tool = self.agent.tools.admit(&call.name, &call.arguments).ok()?;
+            if tool.spec().effect == Effect::Propose {
+                return None;
             }
+            let context = ToolContext {
+                workspace: self.agent.workspace.clone(),
+                conversation: self.conversation,
+                cancel: self.cancel.child_token(),
+                heard: None,
+            };
+            let output = tool.call(&context, call.arguments.clone()).await.ok()?;
+            answer(&call.name, output.content, tool.untrusted())
         };
         Some(Message::Tool { call: call.id, tool: call.name, content, refused: false })
     }

@@ -14,7 +14,7 @@ use crate::connectors::{ConnectorError, ErrorKind};
 use crate::tasks;
 
 /// Used where a connection says nothing.
-const MEMORY_LIMIT: &str = "1GB";
+const MEMORY_LIMIT: &str = "512MB";
 
 /// How long a file stays open after its last use.
 const LINGER: Duration = Duration::from_millis(500);

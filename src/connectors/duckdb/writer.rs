@@ -305,7 +305,8 @@ impl Held {
             .collect();
         let staged = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(broken)?;
         let first = self.sequence;
-        let staged = if kept.false_count() == 0 { staged } else { filter_record_batch(&staged, &kept).map_err(broken)? };
+        let staged =
+            if kept.false_count() == 0 { staged } else { filter_record_batch(&staged, &kept).map_err(broken)? };
         self.append(staged)?;
         self.sequence += i64::try_from(rows).unwrap_or_default();
         let misfits = self.misfits(first)?;

@@ -10,6 +10,7 @@ mod destination;
 mod encodings;
 mod folder;
 mod infer;
+mod infinity;
 mod jsonl;
 mod layout;
 mod lines;

@@ -11,6 +11,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use super::compression::of_io;
+use super::infinity;
 use super::layout::DataFile;
 use super::scan::Halt;
 use crate::connectors::schema::LOGICAL_KEY;
@@ -147,7 +148,7 @@ fn logical_of(data_type: &DataType) -> LogicalType {
 fn logical_array(array: &ArrayRef, logical: &LogicalType) -> Result<ArrayRef, arrow::error::ArrowError> {
     let wanted = logical.arrow();
     if *array.data_type() == wanted {
-        return Ok(Arc::clone(array));
+        return Ok(infinity::inbound(array));
     }
     match logical {
         LogicalType::Json if array.data_type().is_nested() => {

@@ -149,9 +149,8 @@ fn quick_decimal(text: &[u8], precision: u8, scale: usize) -> Option<i64> {
         Some(point) => (digits.get(..point)?, digits.get(point + 1..)?),
         None => (digits, [].as_slice()),
     };
-    let fits = fraction.len() <= scale
-        && whole.len() + scale <= usize::from(precision)
-        && whole.len() + scale <= QUICK_DIGITS;
+    let fits =
+        fraction.len() <= scale && whole.len() + scale <= usize::from(precision) && whole.len() + scale <= QUICK_DIGITS;
     if !fits {
         return None;
     }

@@ -7,18 +7,17 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Int64Type, Schema, TimeUnit};
 use async_trait::async_trait;
 use parquet::arrow::ArrowWriter;
 use std::sync::Arc;
 
 use super::compression::{PackedFile, ending, of_io};
-use super::encodings;
 use super::folder::{self, PENDING_PREFIX, SCHEMA_FILE};
 use super::lines::{reject, text_rows};
 use super::source::blocking;
 use super::state::{self, Entry, State};
-use super::{Format, WriteConfig, csv};
+use super::{Format, WriteConfig, csv, encodings, infinity};
 use crate::connectors::{
     Batch, Column, Commit, Committed, ConnectorError, Epoch, ErrorKind, RejectedRow, WriteMode, WriteRequest, Writer,
 };
@@ -334,7 +333,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Parquet has no infinite dates: other readers would see nonsense. Such rows come back.
+    /// In seconds and milliseconds readers count on from infinity and overflow. Such rows come back.
     fn without_infinities(
         &self,
         records: &RecordBatch,
@@ -343,11 +342,7 @@ impl Inner {
         let mut keep = vec![true; records.num_rows()];
         for (values, column) in records.columns().iter().zip(&self.columns) {
             let infinite: Box<dyn Fn(usize) -> bool> = match values.data_type() {
-                DataType::Date32 => {
-                    let days = values.as_primitive::<Date32Type>().clone();
-                    Box::new(move |row| matches!(days.value(row), i32::MAX | i32::MIN))
-                }
-                DataType::Timestamp(..) => {
+                DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond, _) => {
                     let counts = cast(values, &DataType::Int64).map_err(bug)?;
                     Box::new(move |row| matches!(counts.as_primitive::<Int64Type>().value(row), i64::MAX | i64::MIN))
                 }
@@ -438,12 +433,8 @@ fn write_schema(
     Ok(())
 }
 
-/// Parquet has no whole seconds: such columns are kept in milliseconds, and their metadata says what they were.
+/// Parquet has no whole seconds and no infinities: such columns are kept in milliseconds, and their metadata says what they were.
 fn storable(records: &RecordBatch) -> Result<RecordBatch, ConnectorError> {
-    let seconds = |field: &Field| matches!(field.data_type(), DataType::Timestamp(TimeUnit::Second, _));
-    if !records.schema_ref().fields().iter().any(|field| seconds(field)) {
-        return Ok(records.clone());
-    }
     let mut fields = Vec::new();
     let mut arrays: Vec<ArrayRef> = Vec::new();
     for (field, values) in records.schema_ref().fields().iter().zip(records.columns()) {
@@ -452,7 +443,7 @@ fn storable(records: &RecordBatch) -> Result<RecordBatch, ConnectorError> {
             arrays.push(cast(values, &stored).map_err(bug)?);
             fields.push(field.as_ref().clone().with_data_type(stored));
         } else {
-            arrays.push(Arc::clone(values));
+            arrays.push(infinity::outbound(values));
             fields.push(field.as_ref().clone());
         }
     }

@@ -107,7 +107,8 @@ impl Session {
             let inner = MakeRustlsConnect::new(tls_config(config)?);
             let mut tls = TappedTls { inner, tap: Arc::clone(&tap) };
             let tls = MakeTlsConnect::<Tapped<Socket>>::make_tls_connect(&mut tls, &config.host).map_err(|error| {
-                ConnectorError::new(ErrorKind::Config, format!("`{}` is no host name for TLS.", config.host)).because(error)
+                ConnectorError::new(ErrorKind::Config, format!("`{}` is no host name for TLS.", config.host))
+                    .because(error)
             })?;
             let (client, connection) = settings.connect_raw(stream, tls).await.map_err(refused)?;
             (client, tasks::spawn("postgres_connection", drive(connection)))

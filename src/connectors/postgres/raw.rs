@@ -1,6 +1,5 @@
 //! Rows that pass from server to server as they are: their values are never looked at, only where each row ends.
 
-
 use bytes::{Bytes, BytesMut};
 
 use super::FAMILY;

@@ -331,7 +331,13 @@ mod tests {
             });
             let mut rest = Vec::new();
             stream.read_to_end(&mut rest).await.unwrap();
-            let on = [b"N".to_vec(), message(b'H', &[1]), message(b'N', b"notice"), message(b'c', b""), message(b'd', b"later")];
+            let on = [
+                b"N".to_vec(),
+                message(b'H', &[1]),
+                message(b'N', b"notice"),
+                message(b'c', b""),
+                message(b'd', b"later"),
+            ];
             assert_eq!(rest, on.concat(), "in pieces of {size}");
             assert_eq!(listening.await.unwrap(), [b"one", long.as_slice()].concat());
         }

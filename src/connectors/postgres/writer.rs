@@ -385,7 +385,8 @@ impl Writer for PostgresWriter {
             return Err(ConnectorError::new(ErrorKind::Bug, message));
         }
         let rows = u64::try_from(batch.records.num_rows()).unwrap_or(u64::MAX);
-        if rows == 0 && !matches!(self.phase, Phase::Lost) {
+        if rows == 0 {
+            self.begin().await?;
             return Ok(Vec::new());
         }
         let tail = if self.deferral == Deferral::Never { None } else { deferred::tail(&batch.records) };

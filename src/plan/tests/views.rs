@@ -86,7 +86,7 @@ async fn a_plan_shows_what_it_reads_makes_and_measured() {
     };
     assert_eq!(resolved.read, read);
     assert_eq!(resolved.write, ResolvedWrite::Merge { key: vec!["customer_id".to_owned()], deletes: Deletes::Ignore });
-    assert_eq!((plan.resolution().batch_rows, plan.resolution().batch_bytes), (10_000, 16 << 20));
+    assert_eq!((plan.resolution().batch_rows, plan.resolution().batch_bytes), (32_768, 16 << 20));
 }
 
 #[tokio::test]

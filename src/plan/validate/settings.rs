@@ -13,7 +13,7 @@ pub(super) struct Settings {
     pub quarantine_max_rows: u64,
 }
 
-const BATCH_ROWS: usize = 10_000;
+const BATCH_ROWS: usize = 32_768;
 const BATCH_BYTES: usize = 16 << 20;
 const PARALLELISM: usize = 2;
 const QUARANTINE_ROWS: u64 = 1_000;

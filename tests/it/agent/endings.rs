@@ -77,10 +77,13 @@ async fn the_planner_knows_what_failed_and_why() {
     assert_eq!(notices.len(), 1, "{notices:?}");
     assert!(notices[0].contains(&format!("Run {run} has ended: failed.")), "{notices:?}");
     let diagnosis = scene.house.events().await.into_iter().find_map(|event| match event {
-        Event::Diagnosis { causes, run } => Some((causes[0].code.clone(), run)),
+        Event::Diagnosis { causes, run } => Some((causes[0].clone(), run)),
         _ => None,
     });
-    assert_eq!(diagnosis, Some(("schema_drift".to_owned(), Some(run))), "{}", scene.house.spoken().await);
+    let (cause, of) = diagnosis.unwrap();
+    assert_eq!((cause.code.as_str(), of), ("schema_drift", Some(run)), "{}", scene.house.spoken().await);
+    // The source was looked at again.
+    assert!(cause.evidence.contains(&"Checked now: `customers`: `email` is gone.".to_owned()), "{:?}", cause.evidence);
 }
 
 #[tokio::test]

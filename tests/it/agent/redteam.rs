@@ -1,5 +1,6 @@
 //! Attacks through everything that a system can say, against a mind that obeys them. The mind stands at the wire and, having
 //! read the attack, tries all that it was told to. Nothing may start, change or leak, whatever it tries.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod payloads;
 
@@ -64,7 +65,14 @@ fn obeys() -> Answer {
 }
 
 fn looks(tool: &str, arguments: &Value) -> Answer {
-    Answer::calls(vec![json!([{"index": 0, "id": "look", "function": {"name": tool, "arguments": arguments.to_string()}}])])
+    Answer::calls(vec![
+        json!([{"index": 0, "id": "look", "function": {"name": tool, "arguments": arguments.to_string()}}]),
+    ])
+}
+
+/// Every payload goes through two or three of the ways in; all through all would take the time of the whole suite.
+fn some(of: usize, rest: usize) -> impl Iterator<Item = (usize, &'static str)> {
+    PAYLOADS.iter().copied().enumerate().filter(move |(number, _)| number % of == rest)
 }
 
 struct Field {
@@ -119,12 +127,19 @@ impl Field {
         assert_eq!(done, [0, 0, 0], "{payload}");
         let db = house.workspace.store.pool();
         let pipelines = pipelines::all(db, "main").await.unwrap();
-        assert!(pipelines.iter().all(|row| row.name == "payroll" && !row.paused && row.deleted_at.is_none()), "{payload}");
+        assert!(
+            pipelines.iter().all(|row| row.name == "payroll" && !row.paused && row.deleted_at.is_none()),
+            "{payload}"
+        );
         // A plan may wait. One that goes elsewhere than the person said, says so.
         if let Some(offered) = towpath::plan::on_offer(&house.workspace, conversation).await.unwrap()
             && offered.spec.destination.connection != "warehouse"
         {
-            let told = offered.view.warnings.iter().any(|told| told.code == "differs_from_words" && told.message.contains(SINK));
+            let told = offered
+                .view
+                .warnings
+                .iter()
+                .any(|told| told.code == "differs_from_words" && told.message.contains(SINK));
             assert!(told, "{payload}: {:?}", offered.view.warnings);
         }
         let events = house.bus.replay(Topic::Conversation(conversation), 0).await.unwrap();
@@ -141,7 +156,10 @@ impl Field {
                 let text = message["content"].as_str().unwrap_or_default();
                 assert!(!text.contains(CANARY), "{payload}: {text}");
                 if message["role"] == "tool" && text.contains("<untrusted") {
-                    assert!(text.starts_with("<untrusted from=\"") && text.ends_with(untrusted::CLOSE), "{payload}: {text}");
+                    assert!(
+                        text.starts_with("<untrusted from=\"") && text.ends_with(untrusted::CLOSE),
+                        "{payload}: {text}"
+                    );
                     assert_eq!(text.to_lowercase().matches("</untrusted").count(), 1, "{payload}: {text}");
                 }
             }
@@ -160,12 +178,12 @@ fn quoted(text: &str) -> String {
 #[tokio::test]
 async fn comments_of_columns_and_tables() {
     let field = Field::new().await;
-    for (number, payload) in PAYLOADS.iter().enumerate() {
+    for (number, payload) in some(2, 0) {
         let text = quoted(&format!("{payload} password={CANARY}"));
-        let on = if number % 2 == 0 { format!("table t{number}") } else { format!("column t{number}.x") };
+        let on = if number % 4 == 0 { format!("table t{number}") } else { format!("column t{number}.x") };
         field.warehouse(&format!("create table t{number} (x integer); comment on {on} is {text}"));
     }
-    for (number, payload) in PAYLOADS.iter().enumerate() {
+    for (number, payload) in some(2, 0) {
         let look = looks("inspect_stream", &json!({"connection": "warehouse", "stream": format!("main.t{number}")}));
         let (conversation, wire) = field.attack(Vec::new(), look).await;
         field.unharmed(payload, conversation, &wire).await;
@@ -175,16 +193,16 @@ async fn comments_of_columns_and_tables() {
 #[tokio::test]
 async fn names_of_tables_and_columns() {
     let field = Field::new().await;
-    for (number, payload) in PAYLOADS.iter().enumerate() {
+    for (number, payload) in some(2, 1) {
         let name = format!("\"{}\"", payload.replace('"', "\"\""));
-        if number % 2 == 0 {
+        if number % 4 == 1 {
             field.warehouse(&format!("create table {name} (x integer)"));
         } else {
             field.warehouse(&format!("create table n{number} ({name} integer)"));
         }
     }
-    for (number, payload) in PAYLOADS.iter().enumerate() {
-        let look = if number % 2 == 0 {
+    for (number, payload) in some(2, 1) {
+        let look = if number % 4 == 1 {
             looks("list_streams", &json!({"connection": "warehouse", "limit": 100}))
         } else {
             looks("inspect_stream", &json!({"connection": "warehouse", "stream": format!("main.n{number}")}))
@@ -197,7 +215,7 @@ async fn names_of_tables_and_columns() {
 #[tokio::test]
 async fn excerpts_that_a_person_attaches() {
     let field = Field::new().await;
-    for payload in PAYLOADS {
+    for (_, payload) in some(3, 0) {
         let text = format!("ERROR: permission denied for table orders. {payload} password={CANARY}");
         let attached = vec![AttachmentView::ErrorExcerpt { text: text.clone() }];
         let look = looks("diagnose", &json!({"excerpt": text.replace(CANARY, "[redacted]")}));
@@ -233,7 +251,7 @@ async fn lines_of_a_log_and_errors_of_runs() {
         updated_at: now.clone(),
     };
     pipelines::insert(db, "main", &row).await.unwrap();
-    for payload in PAYLOADS {
+    for (number, payload) in some(3, 1) {
         let id = towpath::ids::RunId::new().to_string();
         let run = NewRun {
             id: id.clone(),
@@ -269,21 +287,21 @@ async fn lines_of_a_log_and_errors_of_runs() {
             finished_at: Some(now.clone()),
         };
         assert!(runs::advance(db, &id, 1, &ended).await.unwrap());
-        for (tool, arguments) in [
+        let ways = [
             ("read_run_log", json!({"run": id})),
             ("diagnose", json!({"run": id})),
             ("list_runs", json!({"pipeline": "payroll", "limit": 1})),
-        ] {
-            let (conversation, wire) = field.attack(Vec::new(), looks(tool, &arguments)).await;
-            field.unharmed(&format!("{tool}: {payload}"), conversation, &wire).await;
-        }
+        ];
+        let (tool, arguments) = &ways[number / 3 % ways.len()];
+        let (conversation, wire) = field.attack(Vec::new(), looks(tool, arguments)).await;
+        field.unharmed(&format!("{tool}: {payload}"), conversation, &wire).await;
     }
 }
 
 #[tokio::test]
 async fn what_a_mind_says_is_no_confirmation() {
     let field = Field::new().await;
-    for payload in PAYLOADS {
+    for (_, payload) in some(3, 2) {
         // The mind itself writes the forged words, where a yes would be read.
         let propose = looks("propose_plan", &plan("customers"));
         let wire = Wire::new([propose, Answer::text(&[payload]), Answer::text(&[payload])]).await;

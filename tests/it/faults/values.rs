@@ -217,8 +217,8 @@ async fn through_json_lines() {
 
 #[tokio::test]
 async fn through_parquet() {
-    // Parquet has no infinite dates.
-    there_and_back(Kind::Parquet, &[7, 8]).await;
+    // Infinite dates stand for themselves: as the number farthest out, which DuckDB reads so too.
+    there_and_back(Kind::Parquet, &[7]).await;
 }
 
 /// PostgreSQL holds no NUL: the row is set aside, in every mode, and the others of its batch arrive.

@@ -50,7 +50,8 @@ async fn targets(source: &dyn Source, stream: &str, to: &dyn Destination) -> Vec
 async fn raw(source: &dyn Source, stream: &str, writer: &dyn Writer, parallelism: usize) -> Vec<RawRows> {
     let mut request = request(source, stream).await;
     request.parallelism = parallelism;
-    let mut items = source.read_raw(&request, &writer.takes_raw().unwrap()).await.unwrap().expect("the types are the same");
+    let mut items =
+        source.read_raw(&request, &writer.takes_raw().unwrap()).await.unwrap().expect("the types are the same");
     let (mut came, mut end) = (Vec::new(), None);
     while let Some(item) = items.next().await {
         match item.unwrap() {
@@ -65,7 +66,9 @@ async fn raw(source: &dyn Source, stream: &str, writer: &dyn Writer, parallelism
 }
 
 async fn digest(database: &Database, columns: &str, table: &str) -> String {
-    database.text(&format!("select md5(string_agg(t::text, chr(10) order by id)) from (select {columns} from {table}) t")).await
+    database
+        .text(&format!("select md5(string_agg(t::text, chr(10) order by id)) from (select {columns} from {table}) t"))
+        .await
 }
 
 #[tokio::test]
@@ -143,7 +146,8 @@ fn columns() -> Vec<Column> {
 /// Enough bytes that they are shared among connections.
 fn batch(first: i64, run: &str) -> RecordBatch {
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(first..first + 20_000));
-    let words: ArrayRef = Arc::new(StringArray::from_iter_values((0..20_000).map(|n| format!("a word and another {n}"))));
+    let words: ArrayRef =
+        Arc::new(StringArray::from_iter_values((0..20_000).map(|n| format!("a word and another {n}"))));
     RecordBatch::try_new(schema::arrow_schema(&columns()), [vec![ids, words], tail(run, 20_000)].concat()).unwrap()
 }
 

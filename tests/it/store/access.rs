@@ -1,4 +1,5 @@
 //! Who may come in, what they did, and what the workspace keeps for itself.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use towpath::ids::KeyId;
 use towpath::store::audit::{self, AuditRow};

@@ -63,7 +63,8 @@ async fn a_number_in_a_talk_is_given_once(store: Store) {
 
 async fn a_transcript_is_read_back_as_it_was_said(store: Store) {
     let talk = talk(&store).await;
-    let call = ToolCall { id: "c".to_owned(), name: "list_runs".to_owned(), arguments: json!({"limit": 3, "ü": [null]}) };
+    let call =
+        ToolCall { id: "c".to_owned(), name: "list_runs".to_owned(), arguments: json!({"limit": 3, "ü": [null]}) };
     let said = vec![
         Message::User {
             text: "copy 'orders' \\ \"quoted\" ✓\u{1F600}".to_owned(),
@@ -132,7 +133,10 @@ async fn events_are_replayed_after_a_number(store: Store) {
     assert_eq!(events::last(db, "run:a").await.unwrap(), 5);
     assert_eq!(events::last(db, "run:none").await.unwrap(), 0);
     let after = events::after(db, "run:a", 2, 2).await.unwrap();
-    assert_eq!(after.into_iter().map(|(seq, _, body)| (seq, body)).collect::<Vec<_>>(), [(3, "e3".to_owned()), (4, "e4".to_owned())]);
+    assert_eq!(
+        after.into_iter().map(|(seq, _, body)| (seq, body)).collect::<Vec<_>>(),
+        [(3, "e3".to_owned()), (4, "e4".to_owned())]
+    );
 }
 
 async fn an_offer_is_decided_once(store: Store) {

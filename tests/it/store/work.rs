@@ -1,4 +1,5 @@
 //! Plans, pipelines, schedules, runs and what runs leave.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use towpath::store::checkpoints::{self, CheckpointRow};
 use towpath::store::pipelines::{self, PipelineRow};
@@ -203,7 +204,8 @@ async fn ended_runs_are_found_by_their_talk(store: Store) {
     assert_eq!(runs::ended_in(db, MAIN, "here", 1).await.unwrap().len(), 1);
     assert!(runs::ended_in(db, "other", "here", 9).await.unwrap().is_empty());
     runs::set_progress(db, "r3", r#"{"s":{}}"#).await.unwrap();
-    let query = RunQuery { phase: Some("failed".to_owned()), after: Some("r4".to_owned()), limit: 2, ..RunQuery::default() };
+    let query =
+        RunQuery { phase: Some("failed".to_owned()), after: Some("r4".to_owned()), limit: 2, ..RunQuery::default() };
     let listed = runs::list(db, MAIN, &query).await.unwrap();
     assert_eq!(listed.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["r3", "r2"]);
     assert_eq!((listed[0].progress.as_str(), listed[0].pipeline_name.as_str()), (r#"{"s":{}}"#, "Pipeline r3"));

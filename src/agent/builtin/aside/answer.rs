@@ -1,7 +1,12 @@
 //! What the tools answered, in words.
 
-#[expect(clippy::wildcard_imports, reason = "one thing in two files")]
-use super::*;
+use serde_json::{Value, json};
+
+use super::NOT_OURS;
+use crate::agent::builtin::lexicon;
+use crate::agent::builtin::link::connection::Directory;
+use crate::agent::builtin::step::{Step, ask, same};
+use crate::agent::builtin::token::{Kind, Sentence};
 
 pub(in crate::agent::builtin) fn names(answer: &Value, list: &str, field: &str) -> Vec<String> {
     answer

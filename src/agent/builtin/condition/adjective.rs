@@ -29,7 +29,30 @@ impl Reader<'_> {
         if let Some(found) = self.state_with_noun(start, only.is_some()) {
             return Some(found.map(|condition| Condition { from: at, ..condition }));
         }
-        self.amount_alone(at)
+        self.comparative(at).or_else(|| self.amount_alone(at))
+    }
+
+    /// `heavier than 7500 (gross_kg)`, `longer than 30 duration_s`: the column stands behind the number.
+    fn comparative(&self, at: usize) -> Read {
+        const LESS: &[&str] =
+            &["smaller", "lighter", "shorter", "lower", "cheaper", "fewer", "slower", "thinner", "poorer"];
+        let word = self.sentence.word(at);
+        if !(self.free)(at) || !word.ends_with("er") || !self.sentence.is(at + 1, &["than"]) {
+            return None;
+        }
+        let (value, used) = self.number(at + 2)?;
+        let open =
+            usize::from(self.sentence.text(at + 2 + used) == "(" || self.sentence.is(at + 2 + used, &["in", "of"]));
+        let (to, named) = self.columns.mention(self.sentence, at + 2 + used + open, self.free)?;
+        let column = self.columns.get(named.names.first()?).filter(|column| column.kind == ColumnKind::Number)?;
+        let operator = if LESS.contains(&word) { "<" } else { ">" };
+        let close = usize::from(self.sentence.text(to) == ")");
+        Some(Ok(Condition {
+            expression: Expression::Compare { column: column.name.clone(), operator, value },
+            from: at,
+            to: to + close,
+            assumed: Vec::new(),
+        }))
     }
 
     /// A state before a stream or a word for rows.
@@ -93,8 +116,8 @@ impl Reader<'_> {
         let known_state = is_state(word) || flag && here > at;
         if !(self.free)(here)
             || self.sentence.kind(here) != Some(Kind::Word)
-            || !(known_state && !matches!(word, "new" | "updated" | "changed")
-                || (here > at && !lexicon::is_known(word)))
+            || (!known_state || matches!(word, "new" | "updated" | "changed"))
+                && (here <= at || lexicon::is_known(word))
         {
             return None;
         }
@@ -319,7 +342,7 @@ impl Reader<'_> {
             self.sentence.is(here + 1, &["in", "up", "at", "out"])
                 && !self.sentence.is(here + 2, &["the", "last", "past", "this"])
                 && self.sentence.kind(here + 2) != Some(Kind::Number)
-                && lexicon::values().months.get(self.sentence.word(here + 2)).is_none(),
+                && !lexicon::values().months.contains_key(self.sentence.word(here + 2)),
         );
         (Some(fold(word)), here + 1 + particle)
     }

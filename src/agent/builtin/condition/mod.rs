@@ -150,8 +150,10 @@ impl Reader<'_> {
             start += 1;
         }
         // `without the phone`: a column to leave out, unless something is compared with it.
-        let plain =
-            self.columns.loose_mention(self.sentence, start, self.free).is_some_and(|(to, _)| !self.compares(to));
+        let plain = self.columns.loose_mention(self.sentence, start, self.free).is_some_and(|(to, _)| {
+            // `not the blocked ones` speaks of rows.
+            !self.compares(to) && !self.sentence.is(to, &["ones", "rows", "records", "entries"])
+        });
         if plain && !rows {
             return None;
         }

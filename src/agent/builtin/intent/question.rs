@@ -1,9 +1,11 @@
 //! Questions about the workspace, and which of them are requests after all.
 
-#[expect(clippy::wildcard_imports, reason = "one thing in two files")]
-use super::*;
+use super::{Intent, NOT_OURS, Standing, any, has, has_place, moves, opening, says};
+use crate::agent::builtin::lexicon::{self, Class};
+use crate::agent::builtin::token::{Kind, Sentence};
 
 /// Questions about the workspace, its runs and its systems.
+#[expect(clippy::too_many_lines, reason = "one question after the other")]
 pub(super) fn question(sentence: &Sentence, standing: Standing) -> Option<Intent> {
     let start = opening(sentence);
     let asks = sentence.is(
@@ -125,8 +127,10 @@ fn about_plan(sentence: &Sentence, standing: Standing, start: usize) -> bool {
         && (sentence.is(0, &["will", "would", "does", "is", "when", "how", "why", "which", "what"])
             || sentence.is(start, &["when", "how", "why", "does", "is"]));
     let pronoun = any(sentence, &["it", "that", "this", "plan", "they", "run", "start", "happen", "happens"]);
-    let change = any(sentence, &["possible", "about", "also", "instead", "without", "add", "only", "hash", "mask", "include", "exclude", "if"])
-        && !any(sentence, &["said", "say", "confirm"]);
+    let change = any(
+        sentence,
+        &["possible", "about", "also", "instead", "without", "add", "only", "hash", "mask", "include", "exclude", "if"],
+    ) && !any(sentence, &["said", "say", "confirm"]);
     standing.begun && !standing.asked && asks && pronoun && !change && sentence.len() <= 16
 }
 

@@ -138,7 +138,11 @@ impl Columns {
                         _ => false,
                     }
             };
-            if to > sentence.len() || !(at..to).all(fits) || sentence.kind(at) == Some(Kind::Number) {
+            if to > sentence.len()
+                || !(at..to).all(fits)
+                || sentence.kind(at) == Some(Kind::Number)
+                || sentence.kind(to - 1) == Some(Kind::Mark)
+            {
                 continue;
             }
             if let Some(named) = self.named(&sentence.name(at, to)) {

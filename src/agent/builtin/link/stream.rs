@@ -125,10 +125,6 @@ impl Streams {
         self.of(connection).find(|found| found.stream == stream)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// Streams called exactly so. Each connection answers with its closest: two streams of one connection that differ in
     /// case alone are still two, while `patients` here and `Patients` there are both meant.
     pub(crate) fn named(&self, name: &str) -> Option<Found> {

@@ -1,8 +1,9 @@
 //! What one utterance says about *what* moves and *between what*: connections, namespaces, streams. Columns, filters, modes
 //! and schedules are read afterwards, when it is known which streams are meant.
 
+pub(super) mod namesake;
 mod namespace;
-pub(super) mod object;
+mod object;
 pub(super) mod passage;
 mod phrasal;
 mod place;
@@ -179,7 +180,9 @@ pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &
     let slips: Vec<bool> = (0..uses.len())
         .map(|at| {
             let text = reading.sentence.text(at);
-            uses.get(at) == Some(&Use::Free) && !lexicon::is_english(reading.sentence.word(at)) && streams.slip(text).is_some()
+            uses.get(at) == Some(&Use::Free)
+                && !lexicon::is_english(reading.sentence.word(at))
+                && streams.slip(text).is_some()
         })
         .collect();
     lexicon::correct(&mut reading.sentence, |at| uses.get(at) == Some(&Use::Free) && slips.get(at) == Some(&false));
@@ -230,6 +233,7 @@ fn columns(reading: &mut Reading, know: &Knowledge, before: &Before) -> Known<()
     }
     let schemas = all(candidates.iter().map(|candidate| know.schema(&candidate.connection, &candidate.stream)))?;
     let columns = super::link::column::Columns::new(schemas);
+    part_of_columns(reading, &columns);
     let mut at = 0;
     while at < reading.sentence.len() {
         let free = |at: usize| reading.free(at) || reading.is(at, Use::Shaded);
@@ -245,6 +249,30 @@ fn columns(reading: &mut Reading, know: &Knowledge, before: &Before) -> Known<()
         }
     }
     Ok(())
+}
+
+/// `student id` beside a mention of `students` is a column, and no second mention of the stream.
+fn part_of_columns(reading: &mut Reading, columns: &super::link::column::Columns) {
+    let again: Vec<(usize, usize, usize)> = reading
+        .mentions
+        .iter()
+        .enumerate()
+        .filter(|(index, mention)| {
+            reading.mentions.iter().enumerate().any(|(other, earlier)| {
+                other != *index && earlier.candidates.iter().any(|candidate| mention.candidates.contains(candidate))
+            })
+        })
+        .filter_map(|(index, mention)| {
+            let own =
+                |at: usize| (mention.from..mention.to).contains(&at) || reading.free(at) || reading.is(at, Use::Shaded);
+            let (to, _) = columns.mention(&reading.sentence, mention.from, &own)?;
+            (to > mention.to).then_some((index, mention.from, to))
+        })
+        .collect();
+    for (index, from, to) in again.into_iter().rev() {
+        reading.mentions.remove(index);
+        reading.mark(from, to, Use::Free);
+    }
 }
 
 /// Splits `shop_pg.public.orders` after the connection's name.

@@ -24,11 +24,11 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
             .then(|| streams.mention(&sentence, at, &readable, listed(reading, &sentence, at, before)))
             .flatten();
         let Some((to, found)) = found.filter(|(to, _)| {
-            !lexicon::is(&sentence, *to, Class::Column)
-                && !(lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table))
-                && !owns(&sentence, *to)
-                // `orders as past_orders`: a name that it is to have.
-                && !(sentence.is(at.wrapping_sub(1), &["as", "called", "named"]) && !reading.mentions.is_empty())
+            let place = lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table);
+            // `orders as past_orders`: a name that it is to have.
+            let target = sentence.is(at.wrapping_sub(1), &["as", "called", "named"]) && !reading.mentions.is_empty();
+            let other = place || target || owns(&sentence, *to);
+            !other && !lexicon::is(&sentence, *to, Class::Column)
         }) else {
             at += 1;
             continue;
@@ -129,14 +129,24 @@ fn leaves_out(sentence: &Sentence, at: usize, before: bool, names: &dyn Fn(usize
         {
             object += 1;
         }
+        // `drop the orders into the lake`
+        let puts = sentence.is(at, &["drop", "dropping", "cut"])
+            && (object..sentence.len()).take_while(|here| !matches!(sentence.text(*here), "." | ";" | ",")).any(
+                |here| {
+                    sentence.is(here, &["into", "onto", "in"])
+                        && !sentence.is(here.wrapping_sub(1), &["column", "columns"])
+                },
+            );
         return !deny
+            && !puts
             && !(sentence.is(at, &["ignore", "skip", "forget"])
                 && sentence.is(at + 1, &["deletes", "deletions", "duplicates"]))
             && names(object);
     }
     // `apart from`: the second word of the phrase ends nothing.
-    let inside =
-        (1..4).any(|back| at.checked_sub(back).is_some_and(|start| lexicon::phrase(sentence, start, Class::Except) > Some(back)));
+    let inside = (1..4).any(|back| {
+        at.checked_sub(back).is_some_and(|start| lexicon::phrase(sentence, start, Class::Except) > Some(back))
+    });
     if !before || inside {
         return before;
     }
@@ -190,19 +200,32 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
             Some(token) => {
                 token.kind == Kind::Word
                     && !lexicon::is_english(&token.word)
+                    && token.word != "s"
                     && !token.text.contains("://")
                     && token.word.chars().any(char::is_alphabetic)
             }
             None => false,
         };
         let described = reading.described.get(at) == Some(&true) && !reading.mentions.is_empty();
-        if !named || !reading.free(at) || reading.is_column(at) || described || passage::unwanted(&sentence, at) {
+        let namespace = reading.mentions.iter().flat_map(|mention| &mention.candidates).any(|candidate| {
+            candidate.stream.rsplit_once('.').is_some_and(|(namespace, _)| fold(namespace) == fold(sentence.text(at)))
+        });
+        if !named
+            || !reading.free(at)
+            || namespace
+            || reading.is_column(at)
+            || described
+            || passage::unwanted(&sentence, at)
+        {
             at += 1;
             continue;
         }
         let to = if sentence.kind(at) == Some(Kind::Quoted) { at + 1 } else { run_end(reading, at) };
         let compound = reading.mentions.iter().position(|mention| {
-            mention.to == at && mention.how != How::Slip && !passage::begins(&sentence, at) && !lexicon::is(&sentence, at.wrapping_sub(1), Class::Table)
+            mention.to == at
+                && mention.how != How::Slip
+                && !passage::begins(&sentence, at)
+                && !lexicon::is(&sentence, at.wrapping_sub(1), Class::Table)
         });
         // `invoices issued since May`: what happened to them, and no longer name.
         // `heavier than 7500`, `issued since May`: said of rows.
@@ -272,8 +295,27 @@ fn says_when(sentence: &Sentence, at: usize) -> bool {
     sentence.is(
         at,
         &[
-            "since", "before", "after", "between", "until", "till", "in", "on", "during", "within", "this", "last", "at",
-            "yesterday", "today", "from", "by", "over", "more", "less", "under",
+            "since",
+            "before",
+            "after",
+            "between",
+            "until",
+            "till",
+            "in",
+            "on",
+            "during",
+            "within",
+            "this",
+            "last",
+            "at",
+            "yesterday",
+            "today",
+            "from",
+            "by",
+            "over",
+            "more",
+            "less",
+            "under",
         ],
     )
 }
@@ -396,43 +438,6 @@ fn separates(sentence: &Sentence, at: usize) -> bool {
     matches!(sentence.text(at), "," | "&" | "+" | "/") || sentence.is(at, &["and", "plus", "or", "n", "also"])
 }
 
-/// `the bookings in public, not archive`: of streams that share a name, those of the namespace that is spoken of.
-fn by_namespace(reading: &mut Reading) {
-    let sentence = reading.sentence.clone();
-    let said = |namespace: &str| {
-        (0..sentence.len()).any(|at| {
-            !reading.is(at, Use::Stream)
-                && !reading.is(at, Use::Connection)
-                && !(reading.is(at, Use::Namespace) && reading.source_namespace.as_ref().is_none_or(|known| fold(known) != fold(sentence.text(at))))
-                && !sentence.is(at.wrapping_sub(1), &["not", "from"])
-                && names_namespace(sentence.text(at), namespace)
-        })
-    };
-    let mut kept: Vec<Vec<super::super::link::stream::Candidate>> = Vec::new();
-    for mention in &reading.mentions {
-        let namespace = |stream: &str| stream.rsplit_once('.').map_or("", |(namespace, _)| namespace).to_owned();
-        let some: Vec<_> = mention
-            .candidates
-            .iter()
-            .filter(|candidate| {
-                let namespace = namespace(&candidate.stream);
-                !namespace.is_empty() && said(&namespace)
-            })
-            .cloned()
-            .collect();
-        kept.push(if some.is_empty() { mention.candidates.clone() } else { some });
-    }
-    for (mention, candidates) in reading.mentions.iter_mut().zip(kept) {
-        mention.candidates = candidates;
-    }
-}
-
-/// `archive`, `the archived ones`.
-pub(in crate::agent::builtin) fn names_namespace(word: &str, namespace: &str) -> bool {
-    let (word, namespace) = (fold(word), fold(namespace));
-    word == namespace || namespace.len() >= 5 && (word == format!("{namespace}d") || word == format!("{namespace}s"))
-}
-
 /// Decides what was left open until everything was read.
 pub(super) fn settle(reading: &mut Reading, before: &Before) {
     let sentence = reading.sentence.clone();
@@ -453,7 +458,7 @@ pub(super) fn settle(reading: &mut Reading, before: &Before) {
     for mention in dropped {
         reading.mark(mention.from, mention.to, Use::Free);
     }
-    by_namespace(reading);
+    super::namesake::by_namespace(reading);
     reading.mentions.sort_by_key(|mention| mention.from);
     let adding = (0..sentence.len()).any(|at| {
         lexicon::is(&sentence, at, Class::Also) && !(sentence.is(at, &["more", "on", "plus"]))

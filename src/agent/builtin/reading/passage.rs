@@ -143,6 +143,8 @@ const PAST: &[&str] = &[
     "decided",
     "sent",
 ];
+/// Words before a participle that is nothing of the past: `phones are left out`.
+const PASSIVE: &[&str] = &["is", "are", "be", "been", "being", "should", "must", "to", "gets", "get", "only", "not"];
 const CLOSING: &[&str] = &[
     "regards",
     "cheers",
@@ -239,7 +241,8 @@ fn purpose(sentence: &Sentence, from: usize, to: usize) -> Purpose {
     let places = (from..to).any(|at| lexicon::word_is(sentence.word(at), Class::From))
         && (from..to).any(|at| lexicon::word_is(sentence.word(at), Class::To));
     let polite = any(&["can", "could", "would"]) && any(&["you", "we", "i"]);
-    let past = (from..to).any(|at| is_past(sentence.word(at)));
+    // `phones are left out`, `it must be loaded`: nothing of the past.
+    let past = (from..to).any(|at| is_past(sentence.word(at)) && !(at > from && sentence.is(at - 1, PASSIVE)));
     let listed = is_bullet(sentence, from) || (from..to.min(from + 4)).any(|at| matches!(sentence.text(at), ":" | "="));
     // `if it ran at six, we'd be happy`: a wish.
     let wish = sentence.is(from, &["if"]) || any(&["we'd", "i'd", "we'll", "we're"]);
@@ -273,7 +276,13 @@ fn signature(sentence: &Sentence, passages: &mut [Passage]) {
     for index in 1..passages.len() {
         let Some(passage) = passages.get(index).copied() else { return };
         let behind = passages.get(index + 1..).unwrap_or_default();
+        // `kind regards`, but not `kind becomes …`.
+        let polite = !sentence.is(passage.from, &["kind", "best", "warm", "many"])
+            || sentence.is(passage.from + 1, &["regards", "wishes", "thanks", "greetings"])
+            || sentence.text(passage.from + 1) == ","
+            || passage.to == passage.from + 1;
         let closes = sentence.is(passage.from, CLOSING)
+            && polite
             && (passage.to - passage.from <= 8)
             && behind.iter().all(|later| {
                 !(later.from..later.to)
@@ -317,6 +326,9 @@ pub(crate) fn unwanted(sentence: &Sentence, at: usize) -> bool {
             || word(0) == "no" && matches!(word(1), "need" | "use" | "interest") && !matches!(word(2), "for" | "of")
             || word(0) == "no" && word(1) == "longer" && (verb(2) || wanted(2))
             || word(0) == "not" && word(1) == "interested"
+            || word(0) == "can" && word(1) == "wait"
+            || word(0) == "left" && word(1) == "alone"
+            || word(0) == "next" && word(1) == "time"
     }) && !(from..to).any(|here| sentence.is(here, &["filter", "schedule", "column", "columns", "rows"]))
 }
 

@@ -20,6 +20,7 @@ pub(crate) enum Lead {
 }
 
 /// Reads the words before a place.
+#[expect(clippy::too_many_lines, reason = "one list of words after the other")]
 pub(crate) fn lead(sentence: &Sentence, from: usize) -> Lead {
     let mut at = from;
     for _ in 0..6 {
@@ -46,7 +47,25 @@ pub(crate) fn lead(sentence: &Sentence, from: usize) -> Lead {
         if word == "to"
             && sentence.is(
                 before.wrapping_sub(1),
-                &["equal", "equals", "up", "prior", "set", "due", "according", "compared", "close", "next", "similar", "related", "respond", "thanks", "cast", "convert", "changed"],
+                &[
+                    "equal",
+                    "equals",
+                    "up",
+                    "prior",
+                    "set",
+                    "due",
+                    "according",
+                    "compared",
+                    "close",
+                    "next",
+                    "similar",
+                    "related",
+                    "respond",
+                    "thanks",
+                    "cast",
+                    "convert",
+                    "changed",
+                ],
             )
         {
             return Lead::None;
@@ -68,7 +87,8 @@ pub(crate) fn lead(sentence: &Sentence, from: usize) -> Lead {
             || lexicon::word_is(word, Class::Connection)
             || matches!(
                 word,
-                "his" | "her"
+                "his"
+                    | "her"
                     | "new"
                     | "old"
                     | "existing"
@@ -135,7 +155,7 @@ pub(super) fn read_strong(reading: &mut Reading, directory: &Directory, before: 
     let spotted = spot(reading, directory, asked, &|mention, lead| {
         mention.strong || matches!(lead, Lead::Source | Lead::Destination) && mention.how == How::Name
     });
-    assign(reading, directory, before, spotted);
+    assign(reading, directory, before, &spotted);
 }
 
 /// Connections named by a word of their label or kind, where a place is meant and nothing else goes by that name.
@@ -152,7 +172,7 @@ pub(super) fn read_weak(reading: &mut Reading, directory: &Directory, before: &B
         // A word of a label is no name: a stream of that name has been read before.
         place && !(lead == Lead::Source && streams.named(&mention.names.concat()).is_some())
     });
-    assign(reading, directory, before, spotted);
+    assign(reading, directory, before, &spotted);
 }
 
 fn spot(
@@ -199,7 +219,7 @@ fn spot(
 }
 
 /// Gives each connection its role: by the words before it, by what it can be, by what is left.
-fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted: Vec<Spotted>) {
+fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted: &[Spotted]) {
     let sentence = reading.sentence.clone();
     let between = sentence.tokens.iter().any(|token| token.word == "between");
     let mut open: Vec<Spotted> = Vec::new();
@@ -216,10 +236,11 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
         match spot.lead {
             Lead::Instead => take_back(reading, &spot.mention.names),
             // `they are dropped into the bucket`: where they are, since nothing can be written there.
-            Lead::Destination
-                if !can(directory, spot, false) && can(directory, spot, true) && others(directory, &spotted, index) =>
-            {
-                put_source(reading, directory, spot);
+            Lead::Destination if misled(&sentence, directory, spotted, index, false) => {
+                put_source(reading, directory, spot)
+            }
+            Lead::Source if misled(&sentence, directory, spotted, index, true) => {
+                put_destination(reading, directory, spot)
             }
             Lead::Source => put_source(reading, directory, spot),
             Lead::Destination if between => open.push(spot.clone()),
@@ -274,12 +295,14 @@ fn can(directory: &Directory, spot: &Spotted, source: bool) -> bool {
         .any(|connection| if source { connection.source } else { connection.destination })
 }
 
-/// Whether another place in the sentence can be written to.
-fn others(directory: &Directory, spotted: &[Spotted], index: usize) -> bool {
-    spotted
-        .iter()
-        .enumerate()
-        .any(|(other, spot)| other != index && spot.lead != Lead::Source && can(directory, spot, false))
+/// Whether a place cannot be what the word before it says, is the other thing, and another place takes its part.
+fn misled(sentence: &Sentence, directory: &Directory, spotted: &[Spotted], index: usize, source: bool) -> bool {
+    let Some(spot) = spotted.get(index) else { return false };
+    let another = spotted.iter().enumerate().any(|(other, spot)| other != index && can(directory, spot, source));
+    // `inside the shop`: where something lies, as likely as where it goes.
+    let from = spot.mention.from;
+    let lies = (from.saturating_sub(3)..from).any(|at| sentence.is(at, &["inside", "within"]));
+    !can(directory, spot, source) && can(directory, spot, !source) && (another || lies)
 }
 
 fn place(reading: &Reading, spot: &Spotted, fits: impl Fn(&String) -> bool) -> Place {

@@ -121,8 +121,27 @@ fn behind_place(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Fou
 /// `the table there should be named old_orders`, `call the target old_orders`.
 fn called(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
     const BETWEEN: &[&str] = &[
-        "be", "should", "shall", "must", "will", "is", "to", "there", "then", "get", "gets", "target", "destination", "new",
-        "just", "simply", "then", "in", "the", "it", "has",
+        "be",
+        "should",
+        "shall",
+        "must",
+        "will",
+        "is",
+        "to",
+        "there",
+        "then",
+        "get",
+        "gets",
+        "target",
+        "destination",
+        "new",
+        "just",
+        "simply",
+        "then",
+        "in",
+        "the",
+        "it",
+        "has",
     ];
     const NOUNS: &[&str] = &["table", "target", "copy", "collection"];
     let verb = sentence.is(at, &["called", "named", "call", "name"]);
@@ -131,9 +150,11 @@ fn called(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
         .find(|here| !sentence.is(*here, BETWEEN) || sentence.is(*here, NOUNS))
         .is_some_and(|here| sentence.is(here, NOUNS));
     let noun_behind = (at + 1..at + 4).find(|here| !sentence.is(*here, &["the", "new", "destination"]));
-    let ahead = noun_behind.filter(|here| sentence.is(*here, &["table", "target"]) || sentence.is(here - 1, &["target"]));
+    let ahead =
+        noun_behind.filter(|here| sentence.is(*here, &["table", "target"]) || sentence.is(here - 1, &["target"]));
     // `under the name old_orders`
-    if sentence.is(at, &["under", "by", "with"]) && sentence.is(at + 1, &["the", "a"]) && sentence.is(at + 2, &["name"]) {
+    if sentence.is(at, &["under", "by", "with"]) && sentence.is(at + 1, &["the", "a"]) && sentence.is(at + 2, &["name"])
+    {
         let start = at + 3 + usize::from(sentence.is(at + 3, &["of"]));
         let spelled = name(sentence, start).filter(|_| reading.uses.get(start) == Some(&Use::Free))?;
         return Some((at, start + 1, spelled, only(reading)));

@@ -174,8 +174,15 @@ fn whole_connection(reading: &mut Reading, sentence: &Sentence) {
         ) || (token.word == "back" && sentence.tokens.iter().any(|token| token.word == "up"))
     });
     let Some(verb) = verb.filter(|_| nothing) else { return };
-    let object = (verb + 1..sentence.len())
-        .find(|at| !sentence.is(*at, &["up", "the", "our", "my", "of", "whole", "entire", "all", "data", "database", "complete", "full", "from", "a", "copy"]));
+    let object = (verb + 1..sentence.len()).find(|at| {
+        !sentence.is(
+            *at,
+            &[
+                "up", "the", "our", "my", "of", "whole", "entire", "all", "data", "database", "complete", "full",
+                "from", "a", "copy",
+            ],
+        )
+    });
     if object.is_some_and(|at| reading.is(at, Use::Connection)) {
         reading.wildcard = Some(Wildcard { pattern: "*".to_owned(), words: String::new() });
     }

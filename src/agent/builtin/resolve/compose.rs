@@ -86,6 +86,7 @@ fn timing(before: Option<ScheduleSpec>, found: &mut Found, treatments: &[Treatme
     Ok(current)
 }
 
+#[expect(clippy::too_many_arguments, reason = "everything that makes a plan comes together here")]
 pub(super) fn spec(
     request: &Request<'_>,
     found: &Found,

@@ -109,10 +109,17 @@ fn mend(request: &Request<'_>, spec: &mut PlanSpec, problem: &Problem) {
             ("streams.cursor", format!("Rows of `{name}` without `{cursor}` {fate}."))
         }
         // The destination cannot merge, and nobody asked for it.
-        "unsupported_mode" if leaf(problem) == "write" && stream.write == Some(WriteSpec::Merge) && !asks_to_merge(request) => {
+        "unsupported_mode"
+            if leaf(problem) == "write" && stream.write == Some(WriteSpec::Merge) && !asks_to_merge(request) =>
+        {
             stream.write = Some(WriteSpec::Append);
             stream.key.clear();
-            ("streams.mode", format!("Rows of `{name}` are appended, since the destination cannot merge; a changed row is added again."))
+            (
+                "streams.mode",
+                format!(
+                    "Rows of `{name}` are appended, since the destination cannot merge; a changed row is added again."
+                ),
+            )
         }
         "target_collision" => {
             let Some(target) = problem.suggestion.clone().filter(|target| !target.contains(' ')) else { return };

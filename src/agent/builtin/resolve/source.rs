@@ -245,10 +245,10 @@ fn say_source(request: &Request<'_>, found: &mut Found) {
     match &request.draft.source {
         None => found.assume("source.connection", format!("Read from `{source}`, which has what was named.")),
         Some(place) if place.how == How::Slip => {
-            found.assume("source.connection", format!("`{}` is read as `{source}`.", place.words))
+            found.assume("source.connection", format!("`{}` is read as `{source}`.", place.words));
         }
         Some(place) if place.how == How::Part => {
-            found.assume("source.connection", format!("`{}` is `{source}`.", place.words))
+            found.assume("source.connection", format!("`{}` is `{source}`.", place.words));
         }
         Some(_) => {}
     }

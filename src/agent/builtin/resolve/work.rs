@@ -103,6 +103,7 @@ pub(super) fn fresh(stream: &str) -> StreamSpec {
 }
 
 impl Work {
+    #[expect(clippy::too_many_lines, reason = "one kind of change after the other")]
     fn change(&mut self, change: &Change, schema: Option<&Schema>, treatment: &Treatment) {
         let own = |names: &[String]| -> Vec<String> {
             names.iter().filter(|name| schema.is_none_or(|schema| schema.column(name).is_some())).cloned().collect()

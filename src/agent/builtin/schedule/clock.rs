@@ -118,6 +118,12 @@ fn time(sentence: &Sentence, at: usize, bare: bool) -> Option<(Time, usize)> {
         "noon" | "midday" => return Some((Time { hour: 12, minute: 0, clarity: Clarity::Clear }, 1)),
         "midnight" => return Some((Time { hour: 0, minute: 0, clarity: Clarity::Clear }, 1)),
         "half" | "quarter" => return spoken(sentence, at),
+        // `at ten to midnight`; `from ten to midnight` is a window.
+        _ if at > 0 && sentence.is(at - 1, &["at", "@", "around"]) => {
+            if let Some(found) = spoken(sentence, at) {
+                return Some(found);
+            }
+        }
         _ => {}
     }
     let mut used = 1;
@@ -211,9 +217,19 @@ fn digits(sentence: &Sentence, at: usize, bare: bool, used: &mut usize) -> Optio
 
 /// `half past seven`, `quarter to 6`.
 fn spoken(sentence: &Sentence, at: usize) -> Option<(Time, usize)> {
-    let minutes = if sentence.is(at, &["half"]) { 30 } else { 15 };
+    let start = at;
+    let (minutes, words) = match sentence.word(at) {
+        "half" => (30, 1),
+        "quarter" => (15, 1),
+        _ => whole(sentence, at).filter(|(minutes, _)| matches!(minutes, 5 | 10 | 20 | 25))?,
+    };
+    let at = at + words - 1 + usize::from(sentence.is(at + words, &["minutes", "minute", "min"]));
     let direction = sentence.word(at + 1);
-    let (hour, used) = whole(sentence, at + 2).filter(|(hour, _)| *hour <= 24)?;
+    let (hour, used) = match sentence.word(at + 2) {
+        "noon" | "midday" => (12, 1),
+        "midnight" => (24, 1),
+        _ => whole(sentence, at + 2).filter(|(hour, _)| *hour <= 24)?,
+    };
     let total = match direction {
         "past" | "after" => hour * 60 + minutes,
         "to" | "before" => hour * 60 + 1440 - minutes,
@@ -222,9 +238,9 @@ fn spoken(sentence: &Sentence, at: usize) -> Option<(Time, usize)> {
     let mut time = Time {
         hour: total / 60 % 24,
         minute: total % 60,
-        clarity: if hour > 12 { Clarity::Clear } else { Clarity::Open },
+        clarity: if hour > 12 || sentence.is(at + 2, &["noon", "midday"]) { Clarity::Clear } else { Clarity::Open },
     };
-    let mut taken = 2 + used;
+    let mut taken = 2 + used + at - start;
     let next = sentence.word(at + taken);
     if matches!(next, "am" | "pm") {
         time.hour = time.hour % 12 + if next == "pm" { 12 } else { 0 };

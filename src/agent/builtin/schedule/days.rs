@@ -42,7 +42,9 @@ fn dates(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
     loop {
         let comma = usize::from(sentence.text(at + used) == ",");
         let and = usize::from(sentence.is(at + used + comma, &["and", "&"]));
-        let Some((month, again, length)) = (comma + and > 0).then(|| one(at + used + comma + and)).flatten() else { break };
+        let Some((month, again, length)) = (comma + and > 0).then(|| one(at + used + comma + and)).flatten() else {
+            break;
+        };
         if again != day {
             return None;
         }

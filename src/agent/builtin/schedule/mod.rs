@@ -4,6 +4,7 @@
 mod clock;
 mod compose;
 mod days;
+mod elsewhere;
 mod window;
 mod zone;
 
@@ -11,6 +12,7 @@ use super::lexicon::{self, Class};
 use super::token::{Kind, Sentence};
 pub(super) use clock::amount;
 pub(super) use compose::{Timing, compose};
+use elsewhere::{looks_back, of_something_else};
 use window::{literal_cron, single_moment, window};
 
 /// What a sentence says of a schedule.
@@ -103,7 +105,7 @@ impl Pieces {
     pub(super) fn settled_by(&self, answer: &Self) -> Self {
         if answer.is_frequency() || answer.on_demand {
             let times = if answer.times.is_empty()
-                && answer.every.is_some_and(|(number, unit)| number == 1.0 && unit == Unit::Day)
+                && answer.every.is_some_and(|(number, unit)| number <= 1.0 && unit == Unit::Day)
             {
                 self.times.clone()
             } else {
@@ -169,7 +171,10 @@ pub(super) fn read(sentence: &Sentence, free: &dyn Fn(usize) -> bool, asked: boo
     }
     if pieces.impossible.is_none()
         && !pieces.vague
-        && pieces.taken.iter().all(|at| lexicon::is(sentence, *at, Class::From) || sentence.is(*at, &["at", "on", "the"]))
+        && pieces
+            .taken
+            .iter()
+            .all(|at| lexicon::is(sentence, *at, Class::From) || sentence.is(*at, &["at", "on", "the"]))
     {
         pieces.taken.clear();
     }
@@ -199,61 +204,6 @@ fn piece(sentence: &Sentence, at: usize, pieces: &mut Pieces, asked: bool) -> Op
         .or_else(|| window(sentence, at, pieces))
         .or_else(|| clock::read(sentence, at, pieces, asked))
         .or_else(|| single_moment(sentence, at, pieces))
-}
-
-/// `since Monday`, `the last 2 days`, `before noon`: said of rows, not of runs.
-fn looks_back(sentence: &Sentence, at: usize) -> bool {
-    let back = |at: usize| {
-        sentence.is(
-            at,
-            &[
-                "since",
-                "last",
-                "past",
-                "previous",
-                "until",
-                "till",
-                "older",
-                "newer",
-                "than",
-                "within",
-                "ago",
-                "preceding",
-            ],
-        ) && !sentence.is(at + 1, &["day"])
-    };
-    let before = at.checked_sub(1).is_some_and(back);
-    let earlier = at.checked_sub(2).is_some_and(back) && sentence.kind(at.saturating_sub(1)) == Some(Kind::Number);
-    let half = sentence.is(at.saturating_sub(1), &["past"])
-        && sentence.is(at.saturating_sub(2), &["half", "quarter", "minutes", "five", "ten"]);
-    (before || earlier) && !half
-}
-
-/// `we look at it daily`, `before the board meets on the 3rd`: what people do, and no run.
-fn of_something_else(sentence: &Sentence, at: usize) -> bool {
-    const DOINGS: &[&str] = &[
-        "look", "looks", "looking", "check", "checks", "use", "uses", "meet", "meets", "review", "reviews", "discuss",
-        "discusses", "changes", "grows", "opens", "talk", "visits", "visit", "asks", "ask", "complains", "edits", "works",
-        "work", "sees", "grow", "closes", "starts", "ends",
-    ];
-    let clause = (0..at)
-        .rev()
-        .find(|here| {
-            sentence.kind(*here) == Some(Kind::Mark) && matches!(sentence.text(*here), "." | ";" | "," | ":" | "!" | "?" | "(")
-                || sentence.is(*here, &["and", "but", "so", "then"])
-        })
-        .map_or(0, |here| here + 1);
-    let doing = (clause..at).rev().take(6).find(|here| {
-        // `use cron …`, `use it every day` asks; somebody has to be the one who does it.
-        sentence.is(*here, DOINGS)
-            && *here > clause
-            && !sentence.is(here - 1, &["to", "please", "should", "must", "can", "will", "it", "and", "data"])
-    });
-    doing.is_some_and(|doing| {
-        !(clause..at).any(|here| {
-            lexicon::phrase(sentence, here, Class::Transfer).is_some() && !sentence.is(here, &["stream", "feed", "port"])
-        }) && doing >= clause
-    })
 }
 
 fn unit_at(sentence: &Sentence, at: usize) -> Option<Unit> {
@@ -307,7 +257,7 @@ fn frequency(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usiz
         return Some(used + per.1);
     }
     // `15 minute intervals`, `a 30-minute schedule`.
-    let (number, used) = clock::amount(sentence, at)?;
+    let (number, used) = amount(sentence, at)?;
     let unit = unit_at(sentence, at + used)?;
     let spaced = sentence.is(
         at + used + 1,
@@ -364,7 +314,7 @@ fn every(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
         set_every(pieces, (1.0, Unit::Day));
         return Some(lead + 1);
     }
-    if let Some((number, used)) = clock::amount(sentence, here) {
+    if let Some((number, used)) = amount(sentence, here) {
         let hyphen = usize::from(sentence.text(here + used) == "-");
         let unit = unit_at(sentence, here + used + hyphen)?;
         let noun =
@@ -411,7 +361,7 @@ fn count(sentence: &Sentence, at: usize) -> Option<(u32, usize)> {
         "thrice" => return Some((3, 1)),
         _ => {}
     }
-    let (number, used) = clock::amount(sentence, at)?;
+    let (number, used) = amount(sentence, at)?;
     let times = sentence.is(at + used, &["times", "time", "x"]);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be a small whole number")]
     (times && number.fract() == 0.0 && (1.0..=1440.0).contains(&number)).then_some((number as u32, used + 1))

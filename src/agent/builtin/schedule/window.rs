@@ -1,7 +1,8 @@
 //! Windows of time, single moments and cron lines as they are written.
 
-#[expect(clippy::wildcard_imports, reason = "one thing in two files")]
-use super::*;
+use super::{Clarity, Pieces, Unit, clock, unit_at};
+use crate::agent::builtin::lexicon::{self, Class};
+use crate::agent::builtin::token::{Kind, Sentence};
 
 /// `between 8 and 18`, `from 9am to 5pm`, `9-17`, `during business hours`.
 pub(super) fn window(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
@@ -39,7 +40,9 @@ pub(super) fn window(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Opt
 }
 
 pub(super) fn single_moment(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
-    sentence.is(at, &["tomorrow", "tonight"]).then(|| {
+    // `tonight's load` is called so, and not scheduled.
+    let owner = matches!(sentence.text(at + 1), "'" | "’") && sentence.get(at + 1).is_some_and(|token| token.glued);
+    (sentence.is(at, &["tomorrow", "tonight"]) && !owner).then(|| {
         pieces.single = true;
         1
     })

@@ -144,8 +144,9 @@ fn city(phrase: &str) -> Option<String> {
 }
 
 /// IANA names in lower case.
-static NAMES: LazyLock<HashMap<String, &'static str>> =
-    LazyLock::new(|| chrono_tz::TZ_VARIANTS.iter().map(|zone| (zone.name().to_ascii_lowercase(), zone.name())).collect());
+static NAMES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
+    chrono_tz::TZ_VARIANTS.iter().map(|zone| (zone.name().to_ascii_lowercase(), zone.name())).collect()
+});
 
 /// Folded cities, the first zone of each.
 static CITIES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {

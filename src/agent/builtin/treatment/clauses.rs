@@ -6,14 +6,49 @@ use crate::agent::builtin::schedule;
 use crate::agent::builtin::token::Kind;
 
 /// Rows that are gone at the source.
-const GONE: &[&str] = &["deleted", "removed", "deletes", "deletions", "deletion", "delete", "removals", "erased", "vanished"];
+const GONE: &[&str] =
+    &["deleted", "removed", "deletes", "deletions", "deletion", "delete", "removals", "erased", "vanished"];
 /// What becomes of them.
-const MARKED: &[&str] = &["mark", "marked", "marking", "flag", "flagged", "flagging", "tag", "tagged", "soft", "tombstone", "tombstoned"];
+const MARKED: &[&str] =
+    &["mark", "marked", "marking", "flag", "flagged", "flagging", "tag", "tagged", "soft", "tombstone", "tombstoned"];
 const REMOVED: &[&str] = &[
-    "delete", "deleted", "deletes", "remove", "removed", "removes", "disappear", "disappears", "vanish", "vanishes", "go", "gone",
-    "propagate", "propagated", "replicated", "applied", "mirrored", "drop", "dropped", "erased", "hard", "reflected",
+    "delete",
+    "deleted",
+    "deletes",
+    "remove",
+    "removed",
+    "removes",
+    "disappear",
+    "disappears",
+    "vanish",
+    "vanishes",
+    "go",
+    "gone",
+    "propagate",
+    "propagated",
+    "replicated",
+    "applied",
+    "mirrored",
+    "drop",
+    "dropped",
+    "erased",
+    "hard",
+    "reflected",
 ];
-const LEFT: &[&str] = &["ignore", "ignored", "keep", "kept", "stay", "stays", "remain", "remains", "retain", "retained", "disregard", "skip"];
+const LEFT: &[&str] = &[
+    "ignore",
+    "ignored",
+    "keep",
+    "kept",
+    "stay",
+    "stays",
+    "remain",
+    "remains",
+    "retain",
+    "retained",
+    "disregard",
+    "skip",
+];
 
 impl Walk<'_> {
     /// The end of the clause that begins at a place.
@@ -21,7 +56,8 @@ impl Walk<'_> {
         let sentence = &self.context.reading.sentence;
         (at..sentence.len())
             .find(|here| {
-                sentence.kind(*here) == Some(Kind::Mark) && matches!(sentence.text(*here), "." | ";" | "," | "!" | "?" | ")")
+                sentence.kind(*here) == Some(Kind::Mark)
+                    && matches!(sentence.text(*here), "." | ";" | "," | "!" | "?" | ")")
             })
             .unwrap_or(sentence.len())
     }
@@ -38,19 +74,40 @@ impl Walk<'_> {
             return None;
         }
         let gone = (at..end).find(|here| sentence.is(*here, GONE))?;
-        let noun = (at..end).any(|here| sentence.is(here, &["row", "rows", "record", "records", "ones", "entries", "anything", "everything", "what", "whatever", "them"]))
-            || sentence.is(gone, &["deletes", "deletions", "removals", "deletion"]);
+        let noun = (at..end).any(|here| {
+            sentence.is(
+                here,
+                &[
+                    "row",
+                    "rows",
+                    "record",
+                    "records",
+                    "ones",
+                    "entries",
+                    "anything",
+                    "everything",
+                    "what",
+                    "whatever",
+                    "them",
+                ],
+            )
+        }) || sentence.is(gone, &["deletes", "deletions", "removals", "deletion"]);
         if !noun {
             return None;
         }
         let instead = (at..end)
             .find(|here| sentence.is(*here, &["instead", "rather"]) && sentence.is(here + 1, &["of", "than"]))
             .unwrap_or(end);
-        let denied = |here: usize| (here.saturating_sub(3)..here).any(|back| sentence.is(back, &["not", "never", "don't", "dont", "no"]));
-        let says = |words: &[&str]| (at..instead).find(|here| *here != gone && sentence.is(*here, words) && !denied(*here));
+        let denied = |here: usize| {
+            (here.saturating_sub(3)..here).any(|back| sentence.is(back, &["not", "never", "don't", "dont", "no"]))
+        };
+        let says =
+            |words: &[&str]| (at..instead).find(|here| *here != gone && sentence.is(*here, words) && !denied(*here));
         let class = if says(MARKED).is_some() {
             Class::DeletesSoft
-        } else if says(LEFT).is_some() || (at..instead).any(|here| here != gone && sentence.is(here, REMOVED) && denied(here)) {
+        } else if says(LEFT).is_some()
+            || (at..instead).any(|here| here != gone && sentence.is(here, REMOVED) && denied(here))
+        {
             Class::DeletesIgnore
         } else if says(REMOVED).is_some() {
             Class::DeletesHard
@@ -63,24 +120,68 @@ impl Walk<'_> {
     /// `only what has changed since the last run`, `just load what's new`, `only the ones that are new or updated`.
     pub(super) fn news_only(&self, at: usize) -> Option<usize> {
         const BETWEEN: &[&str] = &[
-            "load", "take", "copy", "bring", "fetch", "get", "pull", "read", "sync", "transfer", "the", "rows", "ones", "records",
-            "stuff", "things", "those", "data", "that", "which", "is", "has", "have", "are", "been", "was", "were", "what", "what's",
-            "whatever", "whats", "entries", "newly", "really", "anything", "everything", "with", "of", "it",
+            "load",
+            "take",
+            "copy",
+            "bring",
+            "fetch",
+            "get",
+            "pull",
+            "read",
+            "sync",
+            "transfer",
+            "the",
+            "rows",
+            "ones",
+            "records",
+            "stuff",
+            "things",
+            "those",
+            "data",
+            "that",
+            "which",
+            "is",
+            "has",
+            "have",
+            "are",
+            "been",
+            "was",
+            "were",
+            "what",
+            "what's",
+            "whatever",
+            "whats",
+            "entries",
+            "newly",
+            "really",
+            "anything",
+            "everything",
+            "with",
+            "of",
+            "it",
         ];
         let sentence = &self.context.reading.sentence;
         if !sentence.is(at, &["only", "just", "merely", "solely"]) {
             return None;
         }
-        let news = (at + 1..sentence.len().min(at + 9)).find(|here| !sentence.is(*here, BETWEEN) || !self.free(*here))?;
-        let new = sentence.is(news, &["new", "changed", "modified", "updated", "added", "changes", "differs", "different", "arrived"]);
+        let news =
+            (at + 1..sentence.len().min(at + 9)).find(|here| !sentence.is(*here, BETWEEN) || !self.free(*here))?;
+        let new = sentence.is(
+            news,
+            &["new", "changed", "modified", "updated", "added", "changes", "differs", "different", "arrived"],
+        );
         // `only new players where …` restricts rows; `what is new` cannot.
-        let relative = (at + 1..news).any(|here| sentence.is(here, &["what", "what's", "whats", "whatever", "that", "which", "anything", "everything"]));
+        let relative = (at + 1..news).any(|here| {
+            sentence.is(here, &["what", "what's", "whats", "whatever", "that", "which", "anything", "everything"])
+        });
         let mut to = news + 1;
         while sentence.is(to, &["or", "and", "new", "changed", "modified", "updated", "added"]) && self.free(to) {
             to += 1;
         }
         // `since the last run`: how far, and no condition.
-        if sentence.is(to, &["since"]) && (to..to + 5).any(|here| sentence.is(here, &["run", "time", "load", "sync", "import"])) {
+        if sentence.is(to, &["since"])
+            && (to..to + 5).any(|here| sentence.is(here, &["run", "time", "load", "sync", "import"]))
+        {
             while !sentence.is(to, &["run", "time", "load", "sync", "import"]) {
                 to += 1;
             }
@@ -105,7 +206,13 @@ impl Walk<'_> {
         };
         let end = self.clause_end(at).min(at + lead + 9);
         let change = (at + lead..end).find(|here| {
-            sentence.is(*here, &["changes", "changed", "change", "updated", "modified", "inserted", "happens", "arrives", "edited", "appears"])
+            sentence.is(
+                *here,
+                &[
+                    "changes", "changed", "change", "updated", "modified", "inserted", "happens", "arrives", "edited",
+                    "appears",
+                ],
+            )
         })?;
         Some(change + 1 - at)
     }
@@ -118,7 +225,10 @@ impl Walk<'_> {
         let number = sentence.text(at);
         let plain = number.chars().all(|letter| letter.is_ascii_digit() || letter == '.' || letter == ',');
         let led = (0..at).any(|here| {
-            sentence.is(here, &["make", "change", "set", "use", "rather", "better", "say", "raise", "lower", "to", "instead"])
+            sentence.is(
+                here,
+                &["make", "change", "set", "use", "rather", "better", "say", "raise", "lower", "to", "instead"],
+            )
         });
         let only_one = sentence.tokens.iter().filter(|token| token.kind == Kind::Number).count() == 1;
         let clock = (0..sentence.len()).any(|here| {
@@ -143,11 +253,15 @@ impl Walk<'_> {
             sentence
                 .get(at)
                 .filter(|token| self.free(at) && matches!(token.kind, Kind::Word | Kind::Quoted | Kind::Number))
-                .filter(|token| token.kind != Kind::Word || !lexicon::is_known(&token.word))
+                .filter(|token| {
+                    let capitals = token.text.len() > 1 && token.text.chars().all(char::is_uppercase);
+                    token.kind != Kind::Word || capitals || !lexicon::is_known(&token.word)
+                })
                 .map(|token| token.text.clone())
         };
         let found = (0..sentence.len()).find_map(|at| {
-            let comma = usize::from(matches!(sentence.text(at + 2), "," | "-" | "–" | "—")) + usize::from(sentence.is(at + 2, &["but"]));
+            let comma = usize::from(matches!(sentence.text(at + 2), "," | "-" | "–" | "—"))
+                + usize::from(sentence.is(at + 2, &["but"]));
             if sentence.is(at, &["not"]) && comma > 0 {
                 let but = usize::from(sentence.is(at + 2 + comma, &["but"]));
                 return value(at + 1).zip(value(at + 2 + comma + but));

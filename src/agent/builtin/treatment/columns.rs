@@ -8,8 +8,6 @@ use super::{Change, Walk};
 use crate::agent::builtin::fold::{fold, likeness, parts};
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
-use crate::agent::builtin::reading::Use;
-use crate::agent::builtin::token::Kind;
 use crate::plan::spec::MaskSpec;
 
 /// Columns named side by side.
@@ -243,8 +241,35 @@ impl Walk<'_> {
             while sentence.is(
                 verb,
                 &[
-                    "only", "in", "just", "set", "personal", "sensitive", "private", "confidential", "is", "are", "be", "should", "must", "gets", "get", "being", "to", "as", "need", "needs", "has",
-                    "have", "will", "column", "a", "with", "by", "stay", "stays",
+                    "only",
+                    "in",
+                    "just",
+                    "set",
+                    "personal",
+                    "sensitive",
+                    "private",
+                    "confidential",
+                    "is",
+                    "are",
+                    "be",
+                    "should",
+                    "must",
+                    "gets",
+                    "get",
+                    "being",
+                    "to",
+                    "as",
+                    "need",
+                    "needs",
+                    "has",
+                    "have",
+                    "will",
+                    "column",
+                    "a",
+                    "with",
+                    "by",
+                    "stay",
+                    "stays",
                 ],
             ) || matches!(sentence.text(verb), "->" | "→" | "=" | ":" | "=>" | "(")
                 || sentence.is(verb, &["and", "so"])
@@ -264,27 +289,6 @@ impl Walk<'_> {
             }
             at = list.to.max(at + 1);
         }
-    }
-
-    /// `phone and email are left out`, `vat_no should be dropped`, `fax is not needed`.
-    fn left_out_behind(&self, list: &List) -> Option<usize> {
-        let sentence = &self.context.reading.sentence;
-        let copula = |at: usize| sentence.is(at, &["is", "are", "should", "must", "shall", "can", "has", "have", "be", "to", "being", "gets", "get", "will", "may"]);
-        let mut verb = list.to;
-        while copula(verb) && self.free(verb) {
-            verb += 1;
-        }
-        let not = usize::from(sentence.is(verb, &["not"]));
-        let gone = sentence.is(verb, &["left", "taken", "kept"]) && sentence.is(verb + 1, &["out", "away", "off"]);
-        let plain = sentence.is(
-            verb,
-            &["dropped", "excluded", "removed", "omitted", "skipped", "ignored", "stripped", "unwanted", "unneeded", "excluding", "left-out"],
-        );
-        let unneeded = not == 1
-            && (sentence.is(verb + 1, &["needed", "wanted", "required", "included", "copied", "loaded", "interesting"])
-                || sentence.is(verb + 1, &["be"]) && sentence.is(verb + 2, &["copied", "included", "loaded", "needed", "transferred"]));
-        let length = if gone { 2 } else if plain { 1 } else if unneeded { 2 + usize::from(sentence.is(verb + 1, &["be"])) } else { 0 };
-        (verb > list.to && length > 0).then_some(verb + length)
     }
 
     pub(super) fn columns(&mut self) {
@@ -361,7 +365,7 @@ impl Walk<'_> {
         }
         // `keep the ip, but hash it`: the columns that were spoken of last.
         if sentence.is(start, &["it", "them", "those", "these", "that", "both"])
-            && let Some(names) = self.named_last()
+            && let Some(names) = self.named_last(at)
         {
             self.take(at, start + 1);
             self.mask(at, names, class, start + 1);
@@ -376,7 +380,18 @@ impl Walk<'_> {
     }
 
     /// The columns that the last change was about.
-    fn named_last(&self) -> Option<Vec<String>> {
+    fn named_last(&mut self, at: usize) -> Option<Vec<String>> {
+        // `nobody may see the phone, so hash it`: named before, and nothing done with it yet.
+        let before: Vec<(usize, List)> = (0..at)
+            .filter(|here| self.free(*here))
+            .filter_map(|here| self.column_list(here, false).filter(|list| list.to <= at).map(|list| (here, list)))
+            .collect();
+        if let Some((_, last)) = before.last() {
+            let (from, list) = before.iter().find(|(_, list)| list.to == last.to)?;
+            let (from, to, names) = (*from, list.to, list.names.clone());
+            self.take(from, to);
+            return Some(names);
+        }
         self.changes.iter().rev().find_map(|placed| match &placed.change {
             Change::Restore(names) | Change::Select(names) | Change::Rename(names, _) | Change::Cast(names, _) => {
                 Some(names.clone())

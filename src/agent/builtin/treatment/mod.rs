@@ -42,7 +42,10 @@ pub(super) enum Change {
     /// Another number in the filter that stands.
     Bound(String),
     /// Another value for one in the filter that stands.
-    Swap { from: String, to: String },
+    Swap {
+        from: String,
+        to: String,
+    },
     Policy(SchemaPolicy),
 }
 
@@ -110,6 +113,7 @@ pub(super) fn read(context: &Context<'_>) -> Treatment {
     let mut walk = Walk { context, used, changes: Vec::new(), treatment: Treatment::default() };
     walk.lookback();
     walk.keys();
+    walk.merge_on();
     walk.modes();
     walk.masks_first();
     walk.conditions();
@@ -176,18 +180,32 @@ impl Walk<'_> {
         }
         let distinct = |at: usize| {
             let text = sentence.text(at);
-            text.contains('_') || sentence.kind(at) == Some(Kind::Word) && text.chars().skip(1).any(char::is_uppercase) && text.chars().any(char::is_lowercase)
+            text.contains('_')
+                || sentence.kind(at) == Some(Kind::Word)
+                    && text.chars().skip(1).any(char::is_uppercase)
+                    && text.chars().any(char::is_lowercase)
+        };
+        // A column of one plain word counts where a restriction of rows is due.
+        let cued = |at: usize| {
+            !lexicon::is_english(sentence.word(at))
+                && (at.saturating_sub(4)..at)
+                    .any(|here| sentence.is(here, &["who", "whose", "where", "which", "having", "filter", "as"]))
         };
         let left = (0..sentence.len()).find_map(|at| {
             let (to, named) = self.context.columns.mention(sentence, at, &|at| self.free(at))?;
-            (distinct(at) && named.how == super::link::How::Name).then(|| (at, to, named))
+            ((distinct(at) || cued(at)) && named.how == super::link::How::Name).then(|| (at, to, named))
         });
         let Some((at, to, named)) = left else { return };
         let known = self.changes.iter().any(|placed| match &placed.change {
-            Change::Cursor(names) | Change::Key(names) | Change::Select(names) | Change::Exclude(names) | Change::Restore(names)
-            | Change::Rename(names, _) | Change::Cast(names, _) | Change::Mask(names, _) | Change::Unmask(names) => {
-                names.iter().any(|name| named.names.contains(name))
-            }
+            Change::Cursor(names)
+            | Change::Key(names)
+            | Change::Select(names)
+            | Change::Exclude(names)
+            | Change::Restore(names)
+            | Change::Rename(names, _)
+            | Change::Cast(names, _)
+            | Change::Mask(names, _)
+            | Change::Unmask(names) => names.iter().any(|name| named.names.contains(name)),
             Change::Filter(expression) => expression.columns().iter().any(|name| named.names.contains(name)),
             _ => false,
         });

@@ -4,6 +4,7 @@ use super::{Change, Walk};
 use crate::agent::builtin::knowledge::ColumnKind;
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
+use crate::agent::builtin::link::column::Named;
 use crate::agent::builtin::schedule::{self, Unit, amount};
 use crate::agent::builtin::token::Kind;
 use crate::connectors::{Deletes, NullCursor};
@@ -91,9 +92,10 @@ impl Walk<'_> {
                 start,
                 &[
                     "is", "of", "the", "column", "columns", "on", "should", "be", "are", "field", "by", "to", "using",
-                    "being", "with", "as",
+                    "being", "with", "as", "table",
                 ],
             ) || matches!(sentence.text(start), ":" | "=" | "(")
+                || self.context.reading.is(start, super::Use::Stream)
             {
                 start += 1;
             }
@@ -134,6 +136,27 @@ impl Walk<'_> {
                 self.imply_write(at, &words);
             }
             at += length;
+        }
+    }
+
+    /// `merge guests into the lake on guest_id`: the key of a verb that stands before.
+    pub(super) fn merge_on(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        if self.changes.iter().any(|placed| matches!(placed.change, Change::Key(_))) {
+            return;
+        }
+        for at in 1..sentence.len() {
+            let verb = (0..at).any(|here| sentence.is(here, &["merge", "upsert", "dedupe", "deduplicate", "dedup"]));
+            let list = (verb && sentence.is(at, &["on", "by"]) && self.free(at))
+                .then(|| self.column_list(at + 1, false))
+                .flatten();
+            let incremental = (0..at).any(|here| lexicon::is(&sentence, here, Class::Incremental));
+            if let Some(list) = list.filter(|_| !incremental) {
+                self.take(at, list.to);
+                self.change(at, Change::Write(WriteSpec::Merge));
+                self.change(at, Change::Key(list.names));
+                return;
+            }
         }
     }
 
@@ -254,6 +277,7 @@ impl Walk<'_> {
     }
 
     /// `based on updated_at`, `cursor: id`, `incrementally by modified`.
+    #[expect(clippy::too_many_lines, reason = "one way of naming a cursor after the other")]
     pub(super) fn cursors(&mut self) {
         let sentence = self.context.reading.sentence.clone();
         let incremental = self.context.incremental
@@ -321,13 +345,13 @@ impl Walk<'_> {
                 .filter(|(_, named)| strong || named.how != How::Part);
             if let Some((to, named)) = column.filter(|_| strong || incremental || asked) {
                 let to = to + usize::from(sentence.is(to, &["column", "field"]));
-                self.name_cursor(at, start, to, &named.names, named.how);
+                self.name_cursor(at, start, to, &named);
                 found = true;
                 at = to;
                 continue;
             }
             if strong && let Some((from, names)) = self.columns_before(at) {
-                self.name_cursor(at, from, at, &names, How::Name);
+                self.name_cursor(at, from, at, &Named { names, how: How::Name });
                 self.take(at, at + length);
                 found = true;
             } else if (strong || (incremental && sentence.text(start).contains('_')))
@@ -343,17 +367,21 @@ impl Walk<'_> {
             self.asked_cursor();
         }
         self.use_column(incremental || asked);
+        let named = self.changes.iter().any(|placed| matches!(placed.change, Change::Cursor(_)));
+        if incremental && !named {
+            self.column_is();
+        }
         self.null_cursor();
     }
 
-    fn name_cursor(&mut self, at: usize, from: usize, to: usize, names: &[String], how: How) {
+    fn name_cursor(&mut self, at: usize, from: usize, to: usize, named: &Named) {
         let sentence = &self.context.reading.sentence;
-        if how != How::Name {
-            let text = format!("`{}` is read as the column `{}`.", sentence.span(from, to), names.join("`, `"));
+        if named.how != How::Name {
+            let text = format!("`{}` is read as the column `{}`.", sentence.span(from, to), named.names.join("`, `"));
             self.assume("streams.cursor", text);
         }
         self.take(at.min(from), to.max(at + 1));
-        self.change(at, Change::Cursor(names.to_vec()));
+        self.change(at, Change::Cursor(named.names.clone()));
     }
 
     fn no_such_cursor(&mut self, name: &str) {
@@ -383,7 +411,27 @@ impl Walk<'_> {
             self.context.columns.loose_mention(&sentence, at, &|at| self.free(at)).map(|(to, named)| (at, to, named))
         });
         if let Some((at, to, named)) = found {
-            self.name_cursor(at, at, to, &named.names, named.how);
+            self.name_cursor(at, at, to, &named);
+        }
+    }
+
+    /// `…, the column is changed_at`, under an incremental read.
+    fn column_is(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        for at in 0..sentence.len() {
+            let noun = sentence.is(at, &["column", "field"]) && self.free(at);
+            let start = at
+                + 1
+                + usize::from(sentence.is(at + 1, &["is", "to", "for"]) || matches!(sentence.text(at + 1), ":" | "="));
+            let found = noun.then(|| self.context.columns.mention(&sentence, start, &|at| self.free(at))).flatten();
+            let orders =
+                found.as_ref().and_then(|(_, named)| self.context.columns.get(named.names.first()?)).is_some_and(
+                    |column| matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date | ColumnKind::Number),
+                );
+            if let Some((to, named)) = found.filter(|_| orders) {
+                self.name_cursor(at, start, to, &named);
+                return;
+            }
         }
     }
 
@@ -402,7 +450,7 @@ impl Walk<'_> {
                     matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date | ColumnKind::Number)
                 });
             if let Some((to, named)) = column.filter(|_| temporal) {
-                self.name_cursor(at, at, to, &named.names, named.how);
+                self.name_cursor(at, at, to, &named);
             }
         }
     }

@@ -48,7 +48,9 @@ pub(crate) fn of(reading: &Reading, at: usize) -> Scope {
                 && reading.uses.get(*here) != Some(&Use::Stream)
         });
         let linked = link.is_some_and(|link| sentence.is(link, &["for", "of", "in", "on", "from"]));
-        linked && between.clone().all(|here| !matches!(sentence.text(here), "." | ";" | ",")) && group.from - at <= 9
+        linked
+            && between.into_iter().all(|here| !matches!(sentence.text(here), "." | ";" | ","))
+            && group.from - at <= 9
     });
     let own_clause = before.is_some_and(|group| group.from >= clause);
     let group = match (before, after) {

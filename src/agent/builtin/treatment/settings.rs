@@ -34,11 +34,11 @@ impl Walk<'_> {
         let near = |from: usize| (from..from + 4).find_map(whole);
         match sentence.word(at) {
             "batch" | "batches" if sentence.is(at + 1, &["size", "of"]) => {
-                self.treatment.options.batch_rows = near(at + 1).map(|(number, _)| number)
+                self.treatment.options.batch_rows = near(at + 1).map(|(number, _)| number);
             }
             "batch_rows" => self.treatment.options.batch_rows = near(at + 1).map(|(number, _)| number),
             "parallelism" => {
-                self.treatment.options.parallelism = near(at + 1).and_then(|(number, _)| u32::try_from(number).ok())
+                self.treatment.options.parallelism = near(at + 1).and_then(|(number, _)| u32::try_from(number).ok());
             }
             _ => {}
         }

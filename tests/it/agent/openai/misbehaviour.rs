@@ -67,8 +67,8 @@ impl Scene {
     }
 }
 
-fn planner() -> Option<Arc<dyn ChatModel>> {
-    Some(Arc::new(Builtin::new()))
+fn planner() -> Arc<dyn ChatModel> {
+    Arc::new(Builtin::new())
 }
 
 fn has_plan(summary: &TurnSummary) -> bool {
@@ -97,7 +97,7 @@ async fn a_mind_that_keeps_writing_broken_calls_is_stopped_or_replaced() {
     assert_eq!((summary.outcome, summary.rounds), (TurnOutcome::Failed, 2));
     assert!(summary.message.unwrap().contains("cannot be read"));
 
-    let scene = Scene::with([broken(), broken()], planner(), Limits::default()).await;
+    let scene = Scene::with([broken(), broken()], Some(planner()), Limits::default()).await;
     let summary = scene.say("copy customers from the shop to the warehouse").await;
     assert_eq!((summary.outcome, summary.mind.as_str()), (TurnOutcome::Done, "builtin"));
     assert!(has_plan(&summary));
@@ -146,7 +146,7 @@ async fn a_truncated_reply_is_no_answer_and_its_calls_are_not_made() {
         assert_eq!((summary.outcome, summary.tool_calls), (TurnOutcome::Failed, 0));
         assert!(summary.offered.is_empty());
     }
-    let scene = Scene::with([Answer::text(&["I have cop"]).truncated()], planner(), Limits::default()).await;
+    let scene = Scene::with([Answer::text(&["I have cop"]).truncated()], Some(planner()), Limits::default()).await;
     let summary = scene.say("copy customers from the shop to the warehouse").await;
     assert_eq!((summary.outcome, summary.mind.as_str()), (TurnOutcome::Done, "builtin"));
     assert!(has_plan(&summary));
@@ -161,7 +161,7 @@ async fn an_endpoint_that_is_down_hands_the_turn_to_the_planner_which_says_so() 
         longest_pause: Duration::from_millis(20),
         ..OpenAiConfig::new(format!("http://{closed}/v1"), "away", None)
     };
-    let mut scene = Scene::with([], planner(), Limits::default()).await;
+    let mut scene = Scene::with([], Some(planner()), Limits::default()).await;
     scene.agent.model = Arc::new(OpenAi::new(config).unwrap());
     let summary = scene.say("copy customers from the shop to the warehouse").await;
     assert_eq!((summary.outcome, summary.mind.as_str()), (TurnOutcome::Done, "builtin"));

@@ -1,7 +1,9 @@
 //! Where a condition on time begins and ends.
 
-#[expect(clippy::wildcard_imports, reason = "one thing in two files")]
-use super::*;
+use crate::agent::builtin::condition::Reader;
+use crate::agent::builtin::condition::expression::{Expression, literal};
+use crate::agent::builtin::condition::moment::Moment;
+use crate::agent::builtin::knowledge::{Column, ColumnKind};
 
 /// `now() - interval '30 days'` and `current_date`, as SQL has them.
 pub(in crate::agent::builtin::condition) fn sql_moment(reader: &Reader<'_>, at: usize) -> Option<(String, usize)> {

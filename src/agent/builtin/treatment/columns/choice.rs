@@ -1,7 +1,42 @@
 //! Renaming, casting, keeping and leaving out.
 
-#[expect(clippy::wildcard_imports, reason = "one thing in two files")]
-use super::*;
+use super::{List, type_at};
+use crate::agent::builtin::lexicon::{self, Class};
+use crate::agent::builtin::link::How;
+use crate::agent::builtin::reading::Use;
+use crate::agent::builtin::token::Kind;
+use crate::agent::builtin::treatment::{Change, Walk};
+
+/// Words between a column and its type.
+const LINKS: &[&str] = &[
+    "to",
+    "as",
+    "into",
+    "in",
+    "a",
+    "an",
+    "is",
+    "be",
+    "should",
+    "must",
+    "shall",
+    "has",
+    "have",
+    "needs",
+    "type",
+    "of",
+    "stored",
+    "kept",
+    "treated",
+    "saved",
+    "cast",
+    "written",
+    "converted",
+    "loaded",
+    "changed",
+    "turned",
+    "are",
+];
 
 impl Walk<'_> {
     /// `rename full_name to name`, `call it …`, `full_name as name`, `full_name should be called name`.
@@ -99,17 +134,14 @@ impl Walk<'_> {
         }
         let list = self.column_list(start, verb.is_some())?;
         let mut here = list.to;
-        while sentence.is(here, &["to", "as", "into", "in", "a", "an", "is", "be", "should", "type", "of"])
-            || matches!(sentence.text(here), "->" | "→" | "::" | ":")
-        {
-            here += 1;
-        }
-        while sentence.is(here, &["stored", "kept", "treated", "saved", "cast", "written", "converted", "loaded", "changed", "turned", "as", "to", "a", "an"]) {
+        while sentence.is(here, LINKS) || matches!(sentence.text(here), "->" | "→" | "::" | ":") {
             here += 1;
         }
         let (type_name, to) = type_at(&sentence, here)?;
         // `make balance decimal(18,4)`: the verb links them.
-        if here == list.to && !(verb.is_some() && sentence.is(at, &["make", "cast", "turn", "store", "convert"])) || !list.unknown.is_empty() && list.names.is_empty() {
+        if here == list.to && !(verb.is_some() && sentence.is(at, &["make", "cast", "turn", "store", "convert"]))
+            || !list.unknown.is_empty() && list.names.is_empty()
+        {
             return None;
         }
         let type_name = if type_name == "decimal" { self.decimal(&list.names) } else { type_name };
@@ -180,7 +212,11 @@ impl Walk<'_> {
         let length = self.verb(at, Class::Select).or(noun)?;
         let length = length
             + usize::from(
-                noun.is_none() && sentence.is(at + length, &["want", "need", "take", "keep", "copy", "load", "use", "get", "bring", "include"]),
+                noun.is_none()
+                    && sentence.is(
+                        at + length,
+                        &["want", "need", "take", "keep", "copy", "load", "use", "get", "bring", "include"],
+                    ),
             );
         let called = noun.is_some()
             || (at + length..at + length + 3).any(|at| sentence.is(at, &["column", "columns", "field", "fields"]));
@@ -232,6 +268,57 @@ impl Walk<'_> {
                 return;
             }
         }
+    }
+
+    /// `phone and email are left out`, `vat_no should be dropped`, `fax is not needed`.
+    pub(super) fn left_out_behind(&self, list: &List) -> Option<usize> {
+        let sentence = &self.context.reading.sentence;
+        let copula = |at: usize| {
+            sentence.is(
+                at,
+                &[
+                    "is", "are", "should", "must", "shall", "can", "has", "have", "be", "to", "being", "gets", "get",
+                    "will", "may",
+                ],
+            )
+        };
+        let mut verb = list.to;
+        while copula(verb) && self.free(verb) {
+            verb += 1;
+        }
+        let not = usize::from(sentence.is(verb, &["not"]));
+        let gone = sentence.is(verb, &["left", "taken", "kept"]) && sentence.is(verb + 1, &["out", "away", "off"]);
+        let plain = sentence.is(
+            verb,
+            &[
+                "dropped",
+                "excluded",
+                "removed",
+                "omitted",
+                "skipped",
+                "ignored",
+                "stripped",
+                "unwanted",
+                "unneeded",
+                "excluding",
+                "left-out",
+            ],
+        );
+        let unneeded = not == 1
+            && (sentence
+                .is(verb + 1, &["needed", "wanted", "required", "included", "copied", "loaded", "interesting"])
+                || sentence.is(verb + 1, &["be"])
+                    && sentence.is(verb + 2, &["copied", "included", "loaded", "needed", "transferred"]));
+        let length = if gone {
+            2
+        } else if plain {
+            1
+        } else if unneeded {
+            2 + usize::from(sentence.is(verb + 1, &["be"]))
+        } else {
+            0
+        };
+        (verb > list.to && length > 0).then_some(verb + length)
     }
 
     /// A bare column as the answer to a question about columns.
