@@ -43,11 +43,13 @@ pub(super) fn apply(
         .map(|place| format!("{} as {}", place.stored(), quoted(&place.standing)))
         .collect::<Vec<_>>()
         .join(", ");
-    // By log position where there is one, otherwise by arrival.
+    // By log position where there is one, otherwise by arrival. The rows are found by their numbers: DuckDB would keep many
+    // wide copies of them while it ranks.
     let newest = |of: &str, deleted: bool| {
         format!(
-            "(select {cells} from (select *, row_number() over (partition by {by} order by position desc nulls last, \
-             seq desc) as place from temp.stage {of}) where place = 1 and deleted = {deleted})"
+            "(select {cells} from temp.stage where seq in (select seq from (select seq, deleted, row_number() over \
+             (partition by {by} order by position desc nulls last, seq desc) as place from temp.stage {of}) \
+             where place = 1 and deleted = {deleted}))"
         )
     };
     let (rows, gone) = (newest("where not deleted", false), newest("", true));
