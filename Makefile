@@ -45,10 +45,11 @@ fmt:
 	cargo fmt --check
 
 clippy: page
-	cargo clippy --locked --all-targets --quiet
+	cargo clippy --locked --all-targets --quiet -- -D warnings
 
-test-rust: page ## Rust tests and evaluations against real servers
+test-rust: page ## Rust tests and evaluations against real servers; what uses the store, over both of its databases
 	scripts/servers cargo nextest run --locked
+	TOWPATH_TEST_STORE=postgres scripts/servers cargo nextest run --locked -E 'test(/^(agent|cli|http|runner)::/)'
 
 test-page: page ## The page: types, unit tests
 	cd web-chat && npm run --silent check && npm test --silent

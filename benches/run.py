@@ -2,8 +2,9 @@
 """Measures Towpath beside what limits it and beside other programs, as whole processes, in turns.
 
 Every contestant of a work runs in each round, one after the other, so that a busy machine is busy for all of them. Printed are
-medians of wall seconds, the ratio to the first limit, processor seconds of the client and of everything it started, and the
-peak resident size of its largest process. What arrived is checked each time: by count, and by a checksum over every value
+medians of wall seconds, the ratio to the first limit, processor seconds of the client with everything it started and of the
+server, and the peak resident size of the largest process. Where other programs are busy, processor seconds say more than wall
+seconds do; their sum over the number of processors is the least that the wall can come to. What arrived is checked each time: by count, and by a checksum over every value
 of every row, or byte by byte.
 
     benches/run.py [WORK …]           A B C E F G; all of them when none is named
@@ -91,6 +92,13 @@ class Server:
 
     def stop(self):
         self._do(f"{self.bin}/pg_ctl", "-D", str(self.folder / "pg"), "-m", "fast", "-w", "stop")
+
+    def spent(self):
+        """Processor seconds of every backend that has ended."""
+        time.sleep(0.3)
+        postmaster = int((self.folder / "pg/postmaster.pid").read_text().split()[0])
+        fields = pathlib.Path(f"/proc/{postmaster}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
     def sql(self, text, *options):
         done = subprocess.run(["psql", self.url, "-qXAt", "-v", "ON_ERROR_STOP=1", *options, "-c", text], check=True,
@@ -223,7 +231,8 @@ class Bench:
                     continue
                 try:
                     before()
-                    outcome = run()
+                    spent = self.server.spent()
+                    outcome = (*run(), self.server.spent() - spent)
                     if check:
                         check()
                     rows.setdefault(name, []).append(outcome)
@@ -232,19 +241,20 @@ class Bench:
                     rows[name] = "failed"
                     print(f"{letter} {name} FAILED: {failed} {getattr(failed, 'stderr', '') or ''}", file=sys.stderr, flush=True)
         limit = None
-        print(f"\n### {letter}. {title}\n\n| | wall s | ratio | client CPU s | peak MiB |\n|---|---|---|---|---|")
+        print(f"\n### {letter}. {title}\n\n| | wall s | ratio | client CPU s | server CPU s | peak MiB |\n|---|---|---|---|---|---|")
         for name, *_ in contestants:
             found = rows.get(name)
             if found is None:
                 continue
             if found == "failed":
-                print(f"| {name} | failed, or lost values | | | |")
+                print(f"| {name} | failed, or lost values | | | | |")
                 continue
             wall = statistics.median(one[0] for one in found)
             limit = limit or wall
             cpu = statistics.median(one[1] for one in found)
+            server = statistics.median(one[3] for one in found)
             peak = max(one[2] for one in found) / 2**20
-            print(f"| {name} | {wall:.2f} | {wall / limit:.2f} | {cpu:.2f} | {peak:.0f} |", flush=True)
+            print(f"| {name} | {wall:.2f} | {wall / limit:.2f} | {cpu:.2f} | {server:.2f} | {peak:.0f} |", flush=True)
 
     def drop(self, *tables):
         return lambda: self.server.sql("; ".join(f"drop table if exists {table}" for table in tables) + "; checkpoint")
@@ -389,10 +399,10 @@ class Bench:
     def as_postgres_writes(name):
         """What DuckDB reads of a column, spelled as PostgreSQL spells it."""
         text = {
-            "at": "case when isinf(at) then at::varchar else strftime(at::timestamp, '%Y-%m-%d %H:%M:%S')"
-                  " || rtrim(rtrim(strftime(at::timestamp, '.%f'), '0'), '.') || '+00' end",
+            "at": """case when isinf("at") then "at"::varchar else strftime("at"::timestamp, '%Y-%m-%d %H:%M:%S')
+                  || rtrim(rtrim(strftime("at"::timestamp, '.%f'), '0'), '.') || '+00' end""",
             "raw": "'\\x' || lower(hex(raw))",
-        }.get(name, f"{name}::varchar")
+        }.get(name, f'"{name}"::varchar')
         return f"coalesce({text}, 'NULL')"
 
 

@@ -20,4 +20,6 @@ mod sqlite;
 mod store;
 mod systems;
 mod tidy;
+mod trace;
+mod type_table;
 mod yard;

@@ -29,7 +29,7 @@ pub(crate) struct Yard {
 impl Yard {
     /// Opens what is in the folder, as a program that starts there would.
     pub(crate) async fn open(folder: &Path) -> Self {
-        let store = Store::open_folder(folder).await.unwrap();
+        let store = crate::server::open_store(folder).await;
         Self::over(folder, store, Clock::System)
     }
 
@@ -39,7 +39,7 @@ impl Yard {
         let bus = Bus::new(store.clone(), clock.clone());
         let workspace = Workspace { id: WorkspaceId::main(), store, catalog, vault, clock };
         let tasks = Tasks::new();
-        let runner = Runner::new(workspace.clone(), bus.clone(), tasks.clone());
+        let runner = Runner::new(workspace.clone(), bus.clone(), tasks.clone(), None);
         Self { folder: folder.to_owned(), workspace, bus, tasks, runner }
     }
 
