@@ -79,7 +79,13 @@ pub(super) async fn run(command: Runs, app: &App, terminal: &Terminal) -> Result
             let found =
                 runs::search(app, RunQuery { pipeline, phase: state, after: None, limit: limit.clamp(1, 1000) })
                     .await?;
-            terminal.result(&found.items, |terminal, found| list(terminal, found))
+            terminal.result(&found.items, |terminal, found| {
+                if found.is_empty() {
+                    terminal.line("There are no such runs. `towpath pipelines list` shows what can be run.");
+                } else {
+                    list(terminal, found);
+                }
+            })
         }
         Runs::Show { run } => {
             let found = runs::find(app, run).await?;
