@@ -39,6 +39,13 @@ pub(crate) fn store_url(folder: &Path) -> Option<String> {
     Some(url.into())
 }
 
+/// How often a test of chance is repeated: `TOWPATH_TEST_CHAOS` times as often as it is by itself.
+#[expect(clippy::disallowed_methods, reason = "the test script says in the environment how long to go on")]
+pub(crate) fn chaos(times: usize) -> usize {
+    let factor = std::env::var("TOWPATH_TEST_CHAOS").map_or(1, |text| text.parse().unwrap());
+    times * factor
+}
+
 /// Opens the store of a workspace in this folder.
 pub(crate) async fn open_store(folder: &Path) -> Store {
     match store_url(folder) {
