@@ -308,3 +308,31 @@ async fn runs_that_do_not_fit_into_memory_wait_and_complete_and_can_be_cancelled
         assert_eq!(small.wait(*run).await, RunPhase::Completed, "{:?}", yard.show(*run).await.error);
     }
 }
+
+#[tokio::test]
+async fn a_source_that_is_read_at_a_pace_is_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let yard = Yard::open(folder.path()).await;
+    let (shop, target) = (yard.sqlite("shop").await, yard.sqlite("target").await);
+    seed(&shop, 5_000);
+    let path = folder.path().join("shop.db");
+    let limits = json!({"path": path, "max_read_mib_per_second": 4, "max_read_connections": 1});
+    yard.connect("spared", "sqlite", limits).await;
+    let mut plan = spec("spared", "target", items(&json!({"read": "full", "write": "replace"})));
+    plan["options"] = json!({"batch_rows": 500, "parallelism": 8});
+    let receipt = yard.completed(yard.pipeline(plan).await).await;
+    assert_eq!((receipt["rows_written"].as_i64(), count(&target, "select count(*) from items")), (Some(5_000), 5_000));
+
+    let new = |limit: Value| towpath::workspace::NewConnection {
+        name: "wrong".to_owned(),
+        label: None,
+        connector: "sqlite".to_owned(),
+        config: json!({"path": path, "max_read_connections": limit}).as_object().unwrap().clone(),
+        secrets: std::collections::BTreeMap::new(),
+        roles: None,
+    };
+    for limit in [json!(0), json!("few")] {
+        let refused = yard.workspace.add_connection(new(limit)).await.unwrap_err();
+        assert!(refused.message.contains("max_read_connections"), "{}", refused.message);
+    }
+}
