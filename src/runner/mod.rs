@@ -19,6 +19,7 @@ mod mapper;
 mod mask;
 mod progress;
 pub mod quarantine;
+mod ranges;
 pub mod receipt;
 pub mod record;
 mod room;
