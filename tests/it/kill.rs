@@ -277,4 +277,10 @@ every_mode!(
     Kind::Postgres,
     [by_replace, by_append, by_merge, by_increments, by_merged_increments]
 );
+every_mode!(
+    mysql_to_mysql,
+    Kind::MySql,
+    Kind::MySql,
+    [by_replace, by_append, by_merge, by_increments, by_merged_increments]
+);
 every_mode!(duckdb_to_parquet, Kind::DuckDb, Kind::Parquet, [by_replace, by_append, by_increments]);

@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod http;
 mod kill;
+mod mysql;
 mod planning;
 mod postgres;
 mod runner;

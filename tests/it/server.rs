@@ -53,3 +53,17 @@ pub(crate) async fn open_store(folder: &Path) -> Store {
         None => Store::open_folder(folder).await.unwrap(),
     }
 }
+
+/// The test server of MySQL's family, as `mysql://USER@HOST:PORT`.
+#[expect(clippy::disallowed_methods, reason = "the test script passes addresses in the environment")]
+pub(crate) fn mysql_url() -> String {
+    std::env::var("TOWPATH_TEST_MYSQL")
+        .expect("TOWPATH_TEST_MYSQL is set by scripts/servers; run the tests by `make test`")
+}
+
+/// The certificate that it shows.
+#[expect(clippy::disallowed_methods, reason = "the test script passes addresses in the environment")]
+pub(crate) fn mysql_certificate() -> String {
+    std::env::var("TOWPATH_TEST_MYSQL_CERTIFICATE")
+        .expect("TOWPATH_TEST_MYSQL_CERTIFICATE is set by scripts/servers; run the tests by `make test`")
+}
