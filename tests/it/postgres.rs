@@ -3,7 +3,7 @@
 
 mod contract;
 mod incremental;
-mod proxy;
+pub(crate) mod proxy;
 mod raw;
 mod reading;
 mod replacing;

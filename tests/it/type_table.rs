@@ -70,6 +70,45 @@ create extension hstore; create extension citext;
 create type mood as enum ('sad', 'ok');
 create type pair as (a int, b text);
 create domain positive as integer check (value > 0);";
+const MYSQL: &[&str] = &[
+    "tinyint(1)",
+    "tinyint",
+    "tinyint unsigned",
+    "smallint",
+    "smallint unsigned",
+    "mediumint",
+    "int",
+    "int unsigned",
+    "bigint",
+    "bigint unsigned",
+    "float",
+    "double",
+    "decimal(12,2)",
+    "decimal(65,30)",
+    "bit(1)",
+    "bit(12)",
+    "year",
+    "date",
+    "time",
+    "time(6)",
+    "datetime",
+    "datetime(6)",
+    "timestamp null",
+    "char(5)",
+    "varchar(20)",
+    "text",
+    "longtext",
+    "binary(4)",
+    "varbinary(20)",
+    "blob",
+    "enum('sad', 'ok')",
+    "set('a', 'b')",
+    "json",
+    "inet6",
+    "uuid",
+    "point",
+    "geometry",
+];
 const SQLITE: &[&str] = &[
     "integer",
     "bigint",
@@ -236,8 +275,11 @@ async fn the_committed_table_is_what_the_connectors_say() {
     std::fs::create_dir(folder.path().join("empty")).unwrap();
     let files = json!({"path": at("empty"), "streams": [{"name": "samples", "files": "*.csv", "schema": given}]});
 
+    let mysql = crate::mysql::Database::create().await;
+    mysql.run(&table(MYSQL)).await;
     let destinations: Vec<(&str, Arc<dyn Destination>)> = vec![
         ("PostgreSQL", database.destination()),
+        ("MySQL", mysql.destination()),
         ("SQLite", destination("sqlite", json!({"path": at("target.db")}))),
         ("DuckDB", destination("duckdb", json!({"path": at("target.duckdb")}))),
         ("Parquet", destination("files", json!({"path": at("lake"), "write": {"format": "parquet"}}))),
@@ -247,6 +289,7 @@ async fn the_committed_table_is_what_the_connectors_say() {
     let source = |id: &str, settings: Value| connector(id).source(settings).unwrap();
     let sources: Vec<(&str, Vec<Declared>)> = vec![
         ("PostgreSQL", declared(&*database.source(), "public.samples", POSTGRES).await),
+        ("MySQL and MariaDB", declared(&*mysql.source(), &format!("{}.samples", mysql.name), MYSQL).await),
         ("SQLite", declared(&*source("sqlite", json!({"path": at("source.db")})), "samples", SQLITE).await),
         ("DuckDB", declared(&*source("duckdb", json!({"path": at("source.duckdb")})), "main.samples", DUCKDB).await),
         ("files, by given or inferred types", declared(&*source("files", files), "samples", FILES).await),

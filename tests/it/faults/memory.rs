@@ -45,8 +45,3 @@ async fn large_rows_into_postgres() {
 async fn large_rows_into_files() {
     large_rows(Kind::Parquet, (20, 64), 1_200).await;
 }
-
-#[tokio::test]
-async fn large_rows_into_duckdb() {
-    large_rows(Kind::DuckDb, (16, 16), 900).await;
-}
