@@ -234,12 +234,12 @@ async fn make_staging(
 ) -> Result<(), ConnectorError> {
     let table = qualified(namespace, staging);
     let failed = |error| failure(format!("Preparing `{namespace}.{}` failed", request.target.name), error);
+    if let Some(view) = target.filter(|target| target.is_view) {
+        return check_kind(view);
+    }
     let sql = table::create(session, &table, &request.columns, &[])?;
     session.run(&sql).await.map_err(failed)?;
     let Some(target) = target else { return Ok(()) };
-    if target.is_view {
-        return check_kind(target);
-    }
     if !target.is_innodb() {
         return Ok(());
     }
