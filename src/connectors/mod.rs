@@ -10,6 +10,7 @@ pub mod files;
 pub mod filter;
 pub mod item;
 pub(crate) mod moment;
+pub mod objects;
 pub mod postgres;
 pub mod schema;
 pub(crate) mod spelling;
@@ -402,5 +403,13 @@ fn typed<C: Connector>(about: &About, config: Value) -> Result<C::Config, Connec
 
 /// Every connector built into this program.
 pub fn native() -> Vec<Arc<dyn DynConnector>> {
-    vec![Arc::new(postgres::Postgres), Arc::new(sqlite::Sqlite), Arc::new(duckdb::DuckDb), Arc::new(files::Files)]
+    vec![
+        Arc::new(postgres::Postgres),
+        Arc::new(sqlite::Sqlite),
+        Arc::new(duckdb::DuckDb),
+        Arc::new(files::Files),
+        Arc::new(objects::S3),
+        Arc::new(objects::Gcs),
+        Arc::new(objects::AzureBlob),
+    ]
 }

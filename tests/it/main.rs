@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod http;
 mod kill;
+mod objects;
 mod planning;
 mod postgres;
 mod runner;
