@@ -15,6 +15,7 @@ pub mod postgres;
 pub mod schema;
 pub(crate) mod spelling;
 pub mod sqlite;
+pub mod web;
 
 use std::sync::Arc;
 
@@ -411,5 +412,6 @@ pub fn native() -> Vec<Arc<dyn DynConnector>> {
         Arc::new(objects::S3),
         Arc::new(objects::Gcs),
         Arc::new(objects::AzureBlob),
+        Arc::new(web::Http),
     ]
 }

@@ -21,4 +21,5 @@ mod sqlite;
 mod store;
 mod systems;
 mod tidy;
+mod web;
 mod yard;

@@ -46,7 +46,8 @@ impl Bucket {
             Cloud::S3 | Cloud::Gcs => {
                 let made = client().put(format!("{}/{name}", s3_url())).send().await.unwrap();
                 assert!(made.status().is_success(), "{}", made.status());
-                let builder = object_store::aws::AmazonS3Builder::new().with_bucket_name(&name).with_region("us-east-1");
+                let builder =
+                    object_store::aws::AmazonS3Builder::new().with_bucket_name(&name).with_region("us-east-1");
                 let builder = builder.with_endpoint(s3_url()).with_allow_http(true);
                 Arc::new(builder.with_access_key_id("test").with_secret_access_key("test").build().unwrap())
             }

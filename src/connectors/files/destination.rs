@@ -103,11 +103,9 @@ impl Destination for FileDestination {
 
     async fn count(&self, target: &TargetName, run: Option<&str>) -> Result<u64, ConnectorError> {
         let (config, target, run) = (Arc::clone(&self.config), target.clone(), run.map(str::to_owned));
-        blocking(move || {
-            match at(&config, &target)? {
-                Some(stream) => target::count(&stream, &config.csv, run.as_deref()),
-                None => Ok(0),
-            }
+        blocking(move || match at(&config, &target)? {
+            Some(stream) => target::count(&stream, &config.csv, run.as_deref()),
+            None => Ok(0),
         })
         .await
     }

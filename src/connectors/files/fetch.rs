@@ -36,7 +36,8 @@ pub(in crate::connectors) fn wait<F: Future>(future: F) -> F::Output {
 pub(in crate::connectors) struct Onward {
     pieces: mpsc::Receiver<Result<Bytes, ConnectorError>>,
     current: Bytes,
-    left: u64,
+    /// Bytes that are still to come, where that is known.
+    left: Option<u64>,
     shown: String,
     /// Ends with the reader.
     _feeder: AbortOnDropHandle<()>,
@@ -52,13 +53,13 @@ impl Onward {
                 async move { file.fetch(range).await }
             })
             .buffered(UNDER_WAY);
-        Self::of(pieces, size, shown)
+        Self::of(pieces, Some(size), shown)
     }
 
-    /// Reads what a stream gives, which must be `size` bytes.
+    /// Reads what a stream gives, which must be `size` bytes where that is known; otherwise the stream's own end counts.
     pub(in crate::connectors) fn of(
         pieces: impl futures::Stream<Item = Result<Bytes, ConnectorError>> + Send + 'static,
-        size: u64,
+        size: Option<u64>,
         shown: String,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(2);
@@ -82,12 +83,16 @@ impl Read for Onward {
             match self.pieces.blocking_recv() {
                 Some(Ok(piece)) => {
                     let length = piece.len() as u64;
-                    self.left = self.left.checked_sub(length).ok_or_else(|| std::io::Error::other(self.another()))?;
+                    if let Some(left) = &mut self.left {
+                        *left = left.checked_sub(length).ok_or_else(|| std::io::Error::other(changed(&self.shown)))?;
+                    }
                     self.current = piece;
                 }
                 Some(Err(error)) => return Err(std::io::Error::other(error)),
-                None if self.left == 0 => return Ok(0),
-                None => return Err(std::io::Error::other(cut_short(&self.shown, self.left))),
+                None => match self.left {
+                    None | Some(0) => return Ok(0),
+                    Some(left) => return Err(std::io::Error::other(cut_short(&self.shown, left))),
+                },
             }
         }
         let length = to.len().min(self.current.len());
@@ -98,19 +103,15 @@ impl Read for Onward {
     }
 }
 
-impl Onward {
-    fn another(&self) -> ConnectorError {
-        changed(&self.shown)
-    }
-}
-
 /// A file that is not the one that was listed.
 pub(in crate::connectors) fn changed(shown: &str) -> ConnectorError {
     ConnectorError::new(
         crate::connectors::ErrorKind::Unreachable,
         format!("`{shown}` was changed while it was being read."),
     )
-    .advise("Run it again: the files are listed anew. Files that are rewritten in place want a pause while they are read.")
+    .advise(
+        "Run it again: the files are listed anew. Files that are rewritten in place want a pause while they are read.",
+    )
 }
 
 /// A file that was listed and is gone.

@@ -24,7 +24,11 @@ pub(in crate::connectors) fn below(target: &TargetName) -> Result<String, Connec
     let mut folder = Vec::new();
     let namespace = target.namespace.iter().flat_map(|namespace| namespace.split('.'));
     for part in namespace.chain([target.name.as_str()]) {
-        if part.is_empty() || part.starts_with(['_', '.']) || part.contains(|letter: char| matches!(letter, '/' | '\\') || letter.is_control()) || part.len() > 200 {
+        if part.is_empty()
+            || part.starts_with(['_', '.'])
+            || part.contains(|letter: char| matches!(letter, '/' | '\\') || letter.is_control())
+            || part.len() > 200
+        {
             return Err(ConnectorError::new(ErrorKind::Config, format!("`{target}` cannot be a folder's name."))
                 .advise("Use a target name without slashes that does not begin with a dot or an underscore."));
         }

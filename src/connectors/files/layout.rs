@@ -34,6 +34,11 @@ impl DataFile {
         path.rsplit('/').next().unwrap_or_default().to_owned()
     }
 
+    /// Not packed.
+    pub(in crate::connectors) fn is_plain(&self) -> bool {
+        self.compression == Compression::None
+    }
+
     pub(in crate::connectors) fn partition(&self, column: &str) -> Option<&Option<String>> {
         self.partitions.iter().find(|(name, _)| name == column).map(|(_, value)| value)
     }

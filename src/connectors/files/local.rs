@@ -116,10 +116,14 @@ impl Storage for Folder {
 
     fn ranged(&self, file: &DataFile) -> Result<Arc<dyn Ranged>, ConnectorError> {
         let path = self.root.join(&file.path);
-        let file = File::open(&path).map_err(|error| of_io(&path, error))?;
-        let size = file.metadata().map_err(|error| of_io(&path, error))?.len();
-        Ok(Arc::new(LocalFile { file, size }))
+        File::open(&path).and_then(ranged).map_err(|error| of_io(&path, error))
     }
+}
+
+/// An open file, read in any order.
+pub(in crate::connectors) fn ranged(file: File) -> std::io::Result<Arc<dyn Ranged>> {
+    let size = file.metadata()?.len();
+    Ok(Arc::new(LocalFile { file, size }))
 }
 
 struct LocalFile {

@@ -20,7 +20,7 @@ mod infinity;
 mod jsonl;
 pub(in crate::connectors) mod layout;
 pub(in crate::connectors) mod lines;
-mod local;
+pub(in crate::connectors) mod local;
 mod parquet;
 pub(in crate::connectors) mod part;
 mod read;

@@ -91,17 +91,15 @@ fn wanted_ranges(metadata: &ArrowReaderMetadata, mask: &ProjectionMask) -> Vec<V
 /// A column that the file does not hold.
 fn absent(file: &DataFile, wanted: &Column, rows: usize) -> Result<ArrayRef, ConnectorError> {
     let logical = wanted.data_type.logical.arrow();
-    let Some(Some(value)) = file.partition(&wanted.name) else { return Ok(arrow::array::new_null_array(&logical, rows)) };
+    let Some(Some(value)) = file.partition(&wanted.name) else {
+        return Ok(arrow::array::new_null_array(&logical, rows));
+    };
     let texts: ArrayRef = Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value.as_str(), rows)));
     logical_array(&texts, &wanted.data_type.logical).map_err(|cause| unfit(file, wanted).because(cause))
 }
 
 /// What went wrong with the bytes, where the place knows; otherwise the file is not what it should be.
-fn broken(
-    chunks: &Chunks,
-    file: &DataFile,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> ConnectorError {
+fn broken(chunks: &Chunks, file: &DataFile, error: impl std::error::Error + Send + Sync + 'static) -> ConnectorError {
     chunks.0.failure().unwrap_or_else(|| damaged(file).because(error))
 }
 

@@ -47,7 +47,8 @@ impl Work {
     fn full(&self, sender: &Sender) -> Result<End, Halt> {
         // Counting beforehand costs a far place a request per file; then nothing is promised.
         let near = self.stream.storage.breadth() == 1 || self.stream.files.len() <= self.stream.storage.breadth();
-        let whole = self.request.filter.is_none() && self.stream.files.iter().all(|file| file.format == Format::Parquet);
+        let whole =
+            self.request.filter.is_none() && self.stream.files.iter().all(|file| file.format == Format::Parquet);
         if near
             && whole
             && let Some(rows) = survey::estimate_rows(&self.stream)?

@@ -303,11 +303,7 @@ fn scan_jsonl(one: &OneFile<'_>, ours: bool, each: Each<'_>) -> Result<(), Halt>
     }
 }
 
-fn json_row<'a>(
-    line: &'a [u8],
-    one: &OneFile<'a>,
-    ours: bool,
-) -> Result<Vec<Scalar<'a>>, (&'static str, String)> {
+fn json_row<'a>(line: &'a [u8], one: &OneFile<'a>, ours: bool) -> Result<Vec<Scalar<'a>>, (&'static str, String)> {
     let text =
         std::str::from_utf8(line).map_err(|_| ("invalid_encoding", "The line is not valid UTF-8.".to_owned()))?;
     let Members(members) = serde_json::from_str(text)

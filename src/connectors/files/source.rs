@@ -189,13 +189,8 @@ impl Source for FileSource {
                 needed.push(name);
             }
         }
-        let work = Work {
-            wanted: wanted(&columns, &needed)?,
-            known: columns,
-            stream,
-            request,
-            csv: Arc::clone(&self.csv),
-        };
+        let work =
+            Work { wanted: wanted(&columns, &needed)?, known: columns, stream, request, csv: Arc::clone(&self.csv) };
         let (sender, receiver) = mpsc::channel(2);
         // The reader ends by itself when the receiving side is dropped: its next send fails.
         drop(tasks::spawn_blocking("read_files", move || {

@@ -119,7 +119,10 @@ fn each_footer(
                 .into_iter()
                 .map(|thread| {
                     thread.join().unwrap_or_else(|_| {
-                        Err(ConnectorError::new(ErrorKind::Bug, "Reading a Parquet footer failed in a way it should not."))
+                        Err(ConnectorError::new(
+                            ErrorKind::Bug,
+                            "Reading a Parquet footer failed in a way it should not.",
+                        ))
                     })
                 })
                 .collect()

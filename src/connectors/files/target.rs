@@ -8,9 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::layout::FileStream;
 use super::scan::{self, Found, Halt, Limits, Reading};
 use super::{CsvConfig, survey};
-use crate::connectors::{
-    Batch, Column, ConnectorError, End, ErrorKind, Item, ItemStream, RUN_ID_COLUMN,
-};
+use crate::connectors::{Batch, Column, ConnectorError, End, ErrorKind, Item, ItemStream, RUN_ID_COLUMN};
 use crate::tasks;
 
 const LIMITS: Limits = Limits { rows: 8192, bytes: 8 * 1024 * 1024 };

@@ -82,8 +82,9 @@ impl Config {
 /// The parts of a shared access signature, which people copy with and without its question mark.
 fn pairs(token: &Secret) -> Result<Vec<(String, String)>, ConnectorError> {
     let text = token.expose().trim().trim_start_matches('?');
-    let pairs: Vec<(String, String)> =
-        url::form_urlencoded::parse(text.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(text.as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
     if pairs.iter().any(|(name, value)| name == "sig" && !value.is_empty()) {
         return Ok(pairs);
     }
@@ -100,8 +101,9 @@ impl Connector for AzureBlob {
             id: ID.to_owned(),
             name: "Azure Blob Storage".to_owned(),
             kind: ConnectorKind::ObjectStorage,
-            description: "CSV, JSON lines and Parquet blobs in a container of Azure Blob Storage or Data Lake Storage Gen2."
-                .to_owned(),
+            description:
+                "CSV, JSON lines and Parquet blobs in a container of Azure Blob Storage or Data Lake Storage Gen2."
+                    .to_owned(),
             nicknames: ["azure blob", "azure storage", "blob storage", "adls", "adls gen2", "azure data lake"]
                 .map(str::to_owned)
                 .to_vec(),

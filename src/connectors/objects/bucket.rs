@@ -9,7 +9,9 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
+use object_store::{
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion,
+};
 
 use super::failure;
 use super::state::{self, State};
@@ -275,7 +277,9 @@ impl Storage for Bucket {
     fn check(&self, _given: &[StreamConfig]) -> Result<String, ConnectorError> {
         let seen = wait(async {
             let all = self.store.list(self.prefix_of("")?.as_ref());
-            all.take(CHECKED).try_fold(0_usize, |seen, _| async move { Ok(seen + 1) }).await
+            all.take(CHECKED)
+                .try_fold(0_usize, |seen, _| async move { Ok(seen + 1) })
+                .await
                 .map_err(|error| self.failed("", error))
         })?;
         let more = if seen == CHECKED { " or more" } else { "" };
@@ -287,7 +291,8 @@ impl Storage for Bucket {
     }
 
     fn matching(&self, given: &StreamConfig) -> Result<Vec<Listed>, ConnectorError> {
-        let pattern = glob::Pattern::new(&given.files).map_err(|_| layout::bad_pattern(given, "is not a valid glob"))?;
+        let pattern =
+            glob::Pattern::new(&given.files).map_err(|_| layout::bad_pattern(given, "is not a valid glob"))?;
         let options = glob::MatchOptions {
             case_sensitive: true,
             require_literal_separator: true,

@@ -52,7 +52,8 @@ fn known_rows(target: &Target, stream: &FileStream) -> Option<u64> {
 
 /// Whether a part was written by a run: its name says so.
 fn is_of_run(name: &str, run: &str) -> bool {
-    let rest = name.strip_prefix("part-").and_then(|rest| rest.strip_prefix(run)).and_then(|rest| rest.strip_prefix('-'));
+    let rest =
+        name.strip_prefix("part-").and_then(|rest| rest.strip_prefix(run)).and_then(|rest| rest.strip_prefix('-'));
     rest.and_then(|rest| rest.split_once('-')).is_some_and(|(key, rest)| {
         let numbers = rest.split('.').next().unwrap_or_default();
         key.len() == 12

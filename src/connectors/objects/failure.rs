@@ -53,26 +53,45 @@ fn by_code(bucket: &Bucket, object: &str, code: &str) -> Option<ConnectorError> 
         "InvalidBucketName" | "InvalidResourceName" | "InvalidContainerName" => {
             error(ErrorKind::Config, format!("`{name}` cannot be the name of a {word}."))
         }
-        "AccessDenied" | "AllAccessDisabled" | "AuthorizationFailure" | "AuthorizationPermissionMismatch"
-        | "AuthorizationServiceMismatch" | "AuthorizationResourceTypeMismatch" | "InsufficientAccountPermissions"
+        "AccessDenied"
+        | "AllAccessDisabled"
+        | "AuthorizationFailure"
+        | "AuthorizationPermissionMismatch"
+        | "AuthorizationServiceMismatch"
+        | "AuthorizationResourceTypeMismatch"
+        | "InsufficientAccountPermissions"
         | "PublicAccessNotPermitted" => Some(forbidden(bucket, object)),
-        "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AuthenticationFailed" | "InvalidAuthenticationInfo"
-        | "NoAuthenticationInformation" | "InvalidSecurity" | "MissingSecurityHeader" => {
+        "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "AuthenticationFailed"
+        | "InvalidAuthenticationInfo"
+        | "NoAuthenticationInformation"
+        | "InvalidSecurity"
+        | "MissingSecurityHeader" => {
             error(ErrorKind::Auth, format!("The service refused the credential for {word} `{name}`."))
         }
         "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
             error(ErrorKind::Auth, format!("The temporary credential for {word} `{name}` has expired."))
                 .map(|error| error.advise("Enter fresh credentials, or ones that do not expire."))
         }
-        "RequestTimeTooSkewed" | "RequestExpired" => {
-            error(ErrorKind::Auth, "The service's clock and this machine's differ too much for signed requests.".to_owned())
-                .map(|error| error.advise("Set this machine's clock."))
-        }
-        "AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException"
+        "RequestTimeTooSkewed" | "RequestExpired" => error(
+            ErrorKind::Auth,
+            "The service's clock and this machine's differ too much for signed requests.".to_owned(),
+        )
+        .map(|error| error.advise("Set this machine's clock.")),
+        "AuthorizationHeaderMalformed"
+        | "PermanentRedirect"
+        | "IllegalLocationConstraintException"
         | "TemporaryRedirect" => error(ErrorKind::Config, format!("The {word} `{name}` is in another region."))
             .map(|error| error.advise("Set `region` to the bucket's own.")),
-        "SlowDown" | "ServerBusy" | "TooManyRequests" | "RequestLimitExceeded" | "Throttling"
-        | "ThrottlingException" | "RateLimitExceeded" | "rateLimitExceeded" => Some(throttled(bucket)),
+        "SlowDown"
+        | "ServerBusy"
+        | "TooManyRequests"
+        | "RequestLimitExceeded"
+        | "Throttling"
+        | "ThrottlingException"
+        | "RateLimitExceeded"
+        | "rateLimitExceeded" => Some(throttled(bucket)),
         "NoSuchKey" | "BlobNotFound" | "NoSuchVersion" => {
             error(ErrorKind::NotFound, format!("`{}` is not there.", bucket.shown_object(object)))
         }
@@ -107,11 +126,10 @@ fn by_variant(bucket: &Bucket, object: &str, error: &object_store::Error) -> Opt
             format!("A name in `{}` has empty parts or control characters.", bucket.shown),
         )
         .advise("Rename the object, or give a narrower `prefix`."),
-        Error::NotSupported { .. } | Error::NotImplemented { .. } => ConnectorError::new(
-            ErrorKind::Unsupported,
-            "The service lacks something that this connector needs.",
-        )
-        .advise("Where it does not know conditional writes, set `conditional_writes` to false."),
+        Error::NotSupported { .. } | Error::NotImplemented { .. } => {
+            ConnectorError::new(ErrorKind::Unsupported, "The service lacks something that this connector needs.")
+                .advise("Where it does not know conditional writes, set `conditional_writes` to false.")
+        }
         _ => return None,
     })
 }
@@ -122,12 +140,16 @@ fn by_status(bucket: &Bucket, status: u16) -> ConnectorError {
         401 => ConnectorError::new(ErrorKind::Auth, format!("The service refused the credential for {word} `{name}`.")),
         403 => forbidden(bucket, ""),
         429 | 503 => throttled(bucket),
-        301 | 302 | 307 | 308 => {
-            ConnectorError::new(ErrorKind::Config, format!("The {word} `{name}` is in another region or at another address."))
-                .advise("Set `region` and `endpoint` to the bucket's own.")
-        }
-        400 => ConnectorError::new(ErrorKind::Config, format!("The service does not take requests for {word} `{name}` in this form."))
-            .advise("Check the endpoint, the region and whether the address wants `path_style`."),
+        301 | 302 | 307 | 308 => ConnectorError::new(
+            ErrorKind::Config,
+            format!("The {word} `{name}` is in another region or at another address."),
+        )
+        .advise("Set `region` and `endpoint` to the bucket's own."),
+        400 => ConnectorError::new(
+            ErrorKind::Config,
+            format!("The service does not take requests for {word} `{name}` in this form."),
+        )
+        .advise("Check the endpoint, the region and whether the address wants `path_style`."),
         501 => ConnectorError::new(ErrorKind::Unsupported, "The service lacks something that this connector needs.")
             .advise("Where it does not know conditional writes, set `conditional_writes` to false."),
         _ => ConnectorError::new(ErrorKind::Unreachable, format!("The service with {word} `{name}` does not answer.")),

@@ -37,7 +37,8 @@ impl Target {
     }
 
     pub(super) async fn load(bucket: &Bucket, folder: &str) -> Result<Self, ConnectorError> {
-        let mut target = Self { bucket: bucket.clone(), folder: folder.to_owned(), state: State::default(), seen: None };
+        let mut target =
+            Self { bucket: bucket.clone(), folder: folder.to_owned(), state: State::default(), seen: None };
         target.reload().await?;
         Ok(target)
     }
@@ -228,7 +229,9 @@ impl Target {
         let written = u32::try_from(entry.files.len().div_ceil(MANIFEST_PARTS)).unwrap_or(u32::MAX);
         self.change(|state| {
             let mut next = state.clone();
-            let Some(same) = next.entries.get_mut(key).filter(|same| same.files == entry.files) else { return Ok(None) };
+            let Some(same) = next.entries.get_mut(key).filter(|same| same.files == entry.files) else {
+                return Ok(None);
+            };
             next.totals = next.totals.and(&same.files);
             same.files.clear();
             same.manifests = same.manifests.saturating_add(written);

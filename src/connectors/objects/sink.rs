@@ -68,8 +68,7 @@ impl Sink {
             self.arrived()?;
         }
         let part = std::mem::replace(&mut self.buffer, Vec::with_capacity(PART_BYTES));
-        let (bucket, object, key, id) =
-            (self.bucket.clone(), self.object.clone(), self.key.clone(), self.id.clone());
+        let (bucket, object, key, id) = (self.bucket.clone(), self.object.clone(), self.key.clone(), self.id.clone());
         let number = self.sent;
         self.sent += 1;
         self.coming.push_back(AbortOnDropHandle::new(tasks::spawn("upload_part", async move {

@@ -10,13 +10,13 @@ use super::recover::{MANIFEST_PARTS, Target, overtaken};
 use super::sink::{PARTS_LIMIT, Sink};
 use super::state::{Entry, Part, Staged, State, below};
 use crate::clock::Clock;
+use crate::connectors::files::WriteConfig;
 use crate::connectors::files::compression::ending;
 use crate::connectors::files::fetch::wait;
 use crate::connectors::files::folder::{self, short_digest};
 use crate::connectors::files::part::{self, Rows};
 use crate::connectors::files::source::blocking;
 use crate::connectors::files::storage::Failure;
-use crate::connectors::files::WriteConfig;
 use crate::connectors::{
     Batch, Column, Commit, Committed, ConnectorError, ErrorKind, RejectedRow, WriteMode, WriteRequest, Writer,
 };
@@ -115,7 +115,12 @@ impl Inner {
         target.settle().await?;
         let key = request.state_key.clone();
         // What an earlier run committed and could not tell of.
-        if target.state.entries.get(&key).is_some_and(|entry| entry.committed.last || entry.committed.run != request.run) {
+        if target
+            .state
+            .entries
+            .get(&key)
+            .is_some_and(|entry| entry.committed.last || entry.committed.run != request.run)
+        {
             target.fold(&key).await?;
         }
         let replaces = request.mode == WriteMode::Replace;
@@ -184,7 +189,8 @@ impl Inner {
         let limit = self.config.rows_per_file.max(1);
         let mut from = 0;
         while from < records.num_rows() {
-            if self.part.as_ref().is_some_and(|open| open.part.rows >= limit || open.part.sink().parts() >= PARTS_LIMIT) {
+            if self.part.as_ref().is_some_and(|open| open.part.rows >= limit || open.part.sink().parts() >= PARTS_LIMIT)
+            {
                 self.finish_part()?;
             }
             let mut open = match self.part.take() {
@@ -327,7 +333,8 @@ impl Inner {
         let finished = std::mem::take(&mut self.parts).into_iter().map(|part| part.path);
         let objects: Vec<String> = finished.chain(open).map(|path| below(&self.target.folder, &path)).collect();
         // Of an object that was begun anew in the same epoch, all its uploads.
-        let (gone, kept) = std::mem::take(&mut self.begun).into_iter().partition(|(object, _)| objects.contains(object));
+        let (gone, kept) =
+            std::mem::take(&mut self.begun).into_iter().partition(|(object, _)| objects.contains(object));
         self.begun = kept;
         gone
     }

@@ -37,7 +37,5 @@ pub(super) async fn create(container: &str) -> Arc<dyn ObjectStore> {
         .unwrap();
     assert!(made.status().is_success(), "{}: {}", made.status(), made.text().await.unwrap());
     let builder = object_store::azure::MicrosoftAzureBuilder::new().with_account(ACCOUNT).with_access_key(KEY);
-    Arc::new(
-        builder.with_container_name(container).with_endpoint(azure_url()).with_allow_http(true).build().unwrap(),
-    )
+    Arc::new(builder.with_container_name(container).with_endpoint(azure_url()).with_allow_http(true).build().unwrap())
 }

@@ -1,5 +1,7 @@
-//! A server in front of another that lets some requests fail.
+//! A server in front of another that lets some requests fail, and that numbers the generations of objects and holds puts to
+//! them as Google Cloud Storage does, which the server behind it does not.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -23,13 +25,16 @@ struct Shared {
     client: reqwest::Client,
     rule: Arc<Mutex<Option<Rule>>>,
     seen: Arc<AtomicUsize>,
+    generations: tokio::sync::Mutex<HashMap<String, u64>>,
 }
 
 impl Proxy {
     pub(super) async fn start(upstream: String) -> Self {
         let (rule, seen) = (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
-        let shared =
-            Arc::new(Shared { upstream, client: super::client(), rule: Arc::clone(&rule), seen: Arc::clone(&seen) });
+        let generations = tokio::sync::Mutex::default();
+        let (rule_too, seen_too) = (Arc::clone(&rule), Arc::clone(&seen));
+        let shared = Shared { upstream, client: super::client(), rule: rule_too, seen: seen_too, generations };
+        let shared = Arc::new(shared);
         let router = Router::new().fallback(forward).with_state(shared);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -59,9 +64,25 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let mut headers: HeaderMap = head.headers;
     headers.remove("host");
     headers.remove("content-length");
+    let object = head.uri.path().to_owned();
+    let mut generations = if head.method == Method::PUT { Some(shared.generations.lock().await) } else { None };
+    if let Some(wanted) = headers.get("x-goog-if-generation-match") {
+        let stands = generations.as_ref().and_then(|numbers| numbers.get(&object)).copied().unwrap_or(0);
+        if wanted.to_str().unwrap() != stands.to_string() {
+            return Response::builder().status(StatusCode::PRECONDITION_FAILED).body(Body::empty()).unwrap();
+        }
+    }
     let url = format!("{}{path}", shared.upstream);
     let answer = shared.client.request(head.method.clone(), url).headers(headers).body(body).send().await.unwrap();
+    if let Some(numbers) = generations.as_mut().filter(|_| answer.status().is_success() && head.uri.query().is_none()) {
+        *numbers.entry(object.clone()).or_insert(0) += 1;
+    }
+    drop(generations);
+    let stands = shared.generations.lock().await.get(&object).copied();
     let mut response = Response::builder().status(answer.status());
+    if let Some(stands) = stands.filter(|_| answer.status().is_success()) {
+        response = response.header("x-goog-generation", stands);
+    }
     for (name, value) in answer.headers() {
         if !matches!(name.as_str(), "transfer-encoding" | "connection") {
             response = response.header(name, value);
