@@ -15,7 +15,11 @@ static STATUS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"status co
 /// What became of a call about `object` (the bucket itself when that is empty).
 pub(super) fn of(bucket: &Bucket, object: &str, error: object_store::Error) -> ConnectorError {
     let said = said(&error);
-    let code = capture(CODE.as_ref(), &said).unwrap_or_default();
+    let mut code = capture(CODE.as_ref(), &said).unwrap_or_default();
+    // The code alone does not tell a wrong key from a key that may not do this.
+    if code == "AuthorizationFailure" && said.contains("failed to authenticate") {
+        code = "AuthenticationFailed";
+    }
     let status = capture(STATUS.as_ref(), &said).and_then(|digits| digits.parse().ok()).unwrap_or(0_u16);
     by_code(bucket, object, code)
         .or_else(|| by_variant(bucket, object, &error))

@@ -72,7 +72,13 @@ impl Writer for ObjectWriter {
     }
 
     async fn commit(&mut self, commit: Commit) -> Result<Committed, ConnectorError> {
-        self.with(move |inner| wait(inner.commit(&commit))).await
+        self.with(move |inner| {
+            if inner.done(&commit).is_none() {
+                inner.finish_part()?;
+            }
+            wait(inner.commit(&commit))
+        })
+        .await
     }
 }
 
@@ -244,16 +250,19 @@ impl Inner {
         run.map_or(0, |committed| committed.epoch.0) + 1
     }
 
+    /// What was committed, when that is this epoch or a later one.
+    fn done(&self, commit: &Commit) -> Option<Committed> {
+        self.committed.clone().filter(|done| done.run == self.request.run && done.epoch >= commit.epoch)
+    }
+
+    /// Commits the parts that are finished.
     async fn commit(&mut self, commit: &Commit) -> Result<Committed, ConnectorError> {
-        let run = self.request.run.clone();
-        let done = self.committed.clone().filter(|done| done.run == run && done.epoch >= commit.epoch);
-        if let Some(done) = done {
+        if let Some(done) = self.done(commit) {
             self.drop_epoch().await?;
             return Ok(done);
         }
-        self.finish_part()?;
         let committed = Committed {
-            run,
+            run: self.request.run.clone(),
             epoch: commit.epoch,
             checkpoint: commit.checkpoint.clone(),
             last: commit.last,

@@ -105,26 +105,19 @@ impl DestinationHarness for Lake {
 }
 
 macro_rules! suite {
-    ($name:ident, $cloud:expr, $format:expr, $packed:expr) => {
-        mod $name {
-            use super::*;
-
-            #[tokio::test]
-            async fn keeps_the_source_contract() {
-                contract::source(&Lake::new($cloud, $format, $packed).await).await.unwrap();
-            }
-
-            #[tokio::test]
-            async fn keeps_the_destination_contract() {
-                contract::destination(&Lake::new($cloud, $format, $packed).await).await.unwrap();
-            }
+    ($name:ident, $check:ident, $cloud:expr, $format:expr, $packed:expr) => {
+        #[tokio::test]
+        async fn $name() {
+            contract::$check(&Lake::new($cloud, $format, $packed).await).await.unwrap();
         }
     };
 }
 
-suite!(s3_parquet, Cloud::S3, "parquet", "");
-suite!(s3_packed_csv, Cloud::S3, "csv", ".gz");
-suite!(s3_packed_json_lines, Cloud::S3, "jsonl", ".zst");
-suite!(azure_parquet, Cloud::Azure, "parquet", "");
-suite!(azure_csv, Cloud::Azure, "csv", "");
-suite!(gcs_parquet, Cloud::Gcs, "parquet", "");
+suite!(s3_parquet_keeps_the_source_contract, source, Cloud::S3, "parquet", "");
+suite!(s3_parquet_keeps_the_destination_contract, destination, Cloud::S3, "parquet", "");
+suite!(s3_packed_csv_keeps_the_source_contract, source, Cloud::S3, "csv", ".gz");
+suite!(s3_packed_json_lines_keep_the_destination_contract, destination, Cloud::S3, "jsonl", ".zst");
+suite!(azure_parquet_keeps_the_source_contract, source, Cloud::Azure, "parquet", "");
+suite!(azure_csv_keeps_the_destination_contract, destination, Cloud::Azure, "csv", "");
+suite!(gcs_parquet_keeps_the_source_contract, source, Cloud::Gcs, "parquet", "");
+suite!(gcs_parquet_keeps_the_destination_contract, destination, Cloud::Gcs, "parquet", "");
