@@ -11,11 +11,13 @@ pub mod filter;
 pub mod item;
 pub(crate) mod moment;
 pub mod mysql;
+pub mod objects;
 mod pace;
 pub mod postgres;
 pub mod schema;
 pub(crate) mod spelling;
 pub mod sqlite;
+pub mod web;
 
 use std::sync::Arc;
 
@@ -432,5 +434,9 @@ pub fn native() -> Vec<Arc<dyn DynConnector>> {
         Arc::new(sqlite::Sqlite),
         Arc::new(duckdb::DuckDb),
         Arc::new(files::Files),
+        Arc::new(objects::S3),
+        Arc::new(objects::Gcs),
+        Arc::new(objects::AzureBlob),
+        Arc::new(web::Http),
     ]
 }

@@ -283,4 +283,5 @@ every_mode!(
     Kind::MySql,
     [by_replace, by_append, by_merge, by_increments, by_merged_increments]
 );
+every_mode!(sqlite_to_s3, Kind::Sqlite, Kind::S3, [by_replace, by_append, by_increments]);
 every_mode!(duckdb_to_parquet, Kind::DuckDb, Kind::Parquet, [by_replace, by_append, by_increments]);

@@ -1,7 +1,6 @@
 //! A workspace on disk with a runner, to move real rows between real systems.
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use towpath::events::bus::Bus;
 use towpath::ids::{Actor, PipelineId, RunId, WorkspaceId};
 use towpath::plan::{self, Draft, ProposeError};
 use towpath::runner::{Cause, CauseKind, Runner, record};
-use towpath::secrets::Vault;
+use towpath::secrets::{Secret, Vault};
 use towpath::store::Store;
 use towpath::tasks::Tasks;
 use towpath::workspace::{NewConnection, Workspace};
@@ -44,13 +43,19 @@ impl Yard {
     }
 
     pub(crate) async fn connect(&self, name: &str, connector: &str, config: Value) {
+        self.connect_with(name, connector, config, &[]).await;
+    }
+
+    /// The same with secrets, by their settings' names.
+    pub(crate) async fn connect_with(&self, name: &str, connector: &str, config: Value, secrets: &[(&str, &str)]) {
         let Value::Object(config) = config else { panic!("settings are an object") };
+        let secrets = secrets.iter().map(|(name, text)| ((*name).to_owned(), Secret::new(*text))).collect();
         let new = NewConnection {
             name: name.to_owned(),
             label: None,
             connector: connector.to_owned(),
             config,
-            secrets: BTreeMap::new(),
+            secrets,
             roles: None,
         };
         self.workspace.add_connection(new).await.unwrap();
