@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::mysql;
+use crate::objects::{Bucket, Cloud};
 use crate::postgres::Database;
 use crate::yard::Yard;
 
@@ -21,6 +22,8 @@ pub(crate) enum Kind {
     Csv,
     Jsonl,
     Parquet,
+    /// Parquet objects.
+    S3,
 }
 
 impl Kind {
@@ -53,6 +56,7 @@ enum Place {
     MySql(Box<mysql::Database>),
     File(PathBuf),
     Folder(PathBuf),
+    Bucket(Box<Bucket>),
 }
 
 fn quoted(name: &str) -> String {
@@ -102,15 +106,22 @@ impl System {
                 let config = json!({"path": path, "write": {"format": kind.ending()}});
                 (Place::Folder(path), "files", config)
             }
+            Kind::S3 => {
+                let bucket = Box::new(Bucket::create(Cloud::S3).await);
+                let mut config = bucket.config();
+                config.as_object_mut().unwrap().remove("secret_access_key");
+                (Place::Bucket(bucket), "s3", config)
+            }
         };
-        yard.connect(name, connector, config).await;
+        let secrets: &[_] = if kind == Kind::S3 { &[("secret_access_key", "test")] } else { &[] };
+        yard.connect_with(name, connector, config, secrets).await;
         Self { kind, name: name.to_owned(), place }
     }
 
     /// A file or folder that [`Self::create_in`] made in an earlier process.
     pub(crate) fn known(folder: &Path, name: &str, kind: Kind) -> Self {
         let place = match kind {
-            Kind::Postgres | Kind::MySql => panic!("a server is not found by its folder"),
+            Kind::Postgres | Kind::MySql | Kind::S3 => panic!("a server is not found by its folder"),
             Kind::Sqlite => Place::File(folder.join(format!("{name}.db"))),
             Kind::DuckDb => Place::File(folder.join(format!("{name}.duckdb"))),
             Kind::Csv | Kind::Jsonl | Kind::Parquet => Place::Folder(folder.join(name)),
@@ -155,13 +166,17 @@ impl System {
     pub(crate) fn path(&self) -> &Path {
         match &self.place {
             Place::File(path) | Place::Folder(path) => path,
-            Place::Server(_) | Place::MySql(_) => panic!("a server has no path"),
+            Place::Server(_) | Place::MySql(_) | Place::Bucket(_) => panic!("a server has no path"),
         }
     }
 
     /// How a plan names it as its destination; a folder wants a namespace, which stands after a slash.
     pub(crate) fn goal(&self) -> String {
-        if matches!(self.place, Place::Folder(_)) { format!("{}/{NAMESPACE}", self.name) } else { self.name.clone() }
+        if matches!(self.place, Place::Folder(_) | Place::Bucket(_)) {
+            format!("{}/{NAMESPACE}", self.name)
+        } else {
+            self.name.clone()
+        }
     }
 
     /// Runs statements natively; a folder has none.
@@ -179,7 +194,7 @@ impl System {
                     .unwrap()
                     .unwrap();
             }
-            Place::Folder(_) => panic!("a folder runs no SQL"),
+            Place::Folder(_) | Place::Bucket(_) => panic!("{:?} runs no SQL", self.kind),
         }
     }
 
@@ -262,6 +277,14 @@ impl System {
                     Kind::Jsonl => format!("read_json('{files}', format = 'newline_delimited')"),
                     _ => format!("read_parquet('{files}', union_by_name = true)"),
                 };
+                duckdb_rows(&duckdb::Connection::open_in_memory().unwrap(), &format!("select {list} from {read}"))
+            }
+            Place::Bucket(bucket) => {
+                let folder = tempfile::tempdir().unwrap();
+                if bucket.download(&format!("{NAMESPACE}/{table}"), folder.path()).await? == 0 {
+                    return Some(Vec::new());
+                }
+                let read = format!("read_parquet('{}/part-*', union_by_name = true)", folder.path().display());
                 duckdb_rows(&duckdb::Connection::open_in_memory().unwrap(), &format!("select {list} from {read}"))
             }
         };

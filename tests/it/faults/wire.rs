@@ -12,6 +12,7 @@ use towpath::events::RunPhase;
 use super::unruly::{Manner, Unruly};
 use super::{modes, of};
 use crate::postgres::Database;
+use crate::server::chaos;
 use crate::systems::{Kind, System};
 use crate::yard::{Yard, person};
 
@@ -45,7 +46,7 @@ async fn broken_and_whole(server: Kind, unruly_source: bool) {
     let mut luck = StdRng::seed_from_u64(seed);
     let mut cases = Vec::new();
     for (name, mode) in modes() {
-        for _ in 0..2 {
+        for _ in 0..chaos(2) {
             let breaks: Vec<(u64, Manner)> = (0..3)
                 .map(|_| {
                     let manner = match luck.random_range(0..5) {
@@ -62,6 +63,8 @@ async fn broken_and_whole(server: Kind, unruly_source: bool) {
     // The server waits with the dropping of a database for sessions of others: they go when all is over.
     let (met, _systems): (Vec<usize>, Vec<_>) = futures::future::join_all(cases).await.into_iter().unzip();
     let met: usize = met.into_iter().sum();
+    let end = if unruly_source { "source" } else { "destination" };
+    println!("TALLY breaks of the wire to the {end}: {met}");
     assert!(met >= 10, "seed {seed}: only {met} breaks were met");
 }
 

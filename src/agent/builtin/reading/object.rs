@@ -137,11 +137,9 @@ fn leaves_out(sentence: &Sentence, at: usize, before: bool, names: &dyn Fn(usize
                         && !sentence.is(here.wrapping_sub(1), &["column", "columns"])
                 },
             );
-        return !deny
-            && !puts
-            && !(sentence.is(at, &["ignore", "skip", "forget"])
-                && sentence.is(at + 1, &["deletes", "deletions", "duplicates"]))
-            && names(object);
+        let of_rows = sentence.is(at, &["ignore", "skip", "forget"])
+            && sentence.is(at + 1, &["deletes", "deletions", "duplicates"]);
+        return !(deny || puts || of_rows) && names(object);
     }
     // `apart from`: the second word of the phrase ends nothing.
     let inside = (1..4).any(|back| {

@@ -237,10 +237,10 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
             Lead::Instead => take_back(reading, &spot.mention.names),
             // `they are dropped into the bucket`: where they are, since nothing can be written there.
             Lead::Destination if misled(&sentence, directory, spotted, index, false) => {
-                put_source(reading, directory, spot)
+                put_source(reading, directory, spot);
             }
             Lead::Source if misled(&sentence, directory, spotted, index, true) => {
-                put_destination(reading, directory, spot)
+                put_destination(reading, directory, spot);
             }
             Lead::Source => put_source(reading, directory, spot),
             Lead::Destination if between => open.push(spot.clone()),

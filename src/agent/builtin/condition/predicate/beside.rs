@@ -50,7 +50,7 @@ impl Reader<'_> {
             .any(|here| self.sentence.is(here, &["with", "where", "whose", "having", "only", "for", "of"]));
         let counted = token.kind == Kind::Number
             && column.kind == ColumnKind::Number
-            && !crate::agent::builtin::schedule::unit(self.sentence.word(at + 1)).is_some();
+            && crate::agent::builtin::schedule::unit(self.sentence.word(at + 1)).is_none();
         (led && (bare || counted || token.kind == Kind::Quoted && token.quote == Some('\'')))
             .then(|| self.value(at, column))
             .flatten()
