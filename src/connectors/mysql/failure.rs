@@ -47,7 +47,7 @@ pub(super) fn connect_failure(config: &Config, error: Error) -> ConnectorError {
                 (kind, format!("{place} refused the connection: {what}."))
             }
         },
-        Error::Io(IoError::Tls(_)) | Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+        error if is_about_tls(error) => {
             (ErrorKind::Config, format!("{place} and this program could not agree on TLS."))
         }
         Error::Driver(DriverError::UnknownAuthPlugin { .. } | DriverError::MysqlOldPasswordDisabled) => {
@@ -60,6 +60,15 @@ pub(super) fn connect_failure(config: &Config, error: Error) -> ConnectorError {
     };
     let error = ConnectorError::new(kind, message).because(error);
     if kind == ErrorKind::Config { error.advise("Check `sslmode` and `ssl_root_cert`.") } else { error }
+}
+
+/// Whether the two ends could not agree on how to encrypt, or one does not trust the other.
+fn is_about_tls(error: &Error) -> bool {
+    match error {
+        Error::Io(IoError::Tls(_)) | Error::Driver(DriverError::NoClientSslFlagFromServer) => true,
+        Error::Io(IoError::Io(error)) => error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()),
+        _ => false,
+    }
 }
 
 /// The connection ended where an answer was due.

@@ -46,9 +46,11 @@ impl Side<'_> {
         if self.is_text() { as_bytes(&self.plain()) } else { self.plain() }
     }
 
-    /// Whether its own comparison takes any text.
-    fn has_collation(&self) -> bool {
-        self.column.data_type.is_text()
+    /// Whether its own comparison takes these texts. One of fewer letters refuses those that it cannot write.
+    fn compares<'a>(&self, values: impl IntoIterator<Item = &'a Literal>) -> bool {
+        let unicode = self.column.data_type.charset.as_deref().is_none_or(|charset| charset.starts_with("utf8"));
+        let plain = |value: &Literal| matches!(value, Literal::Text(text) if unicode || text.is_ascii());
+        self.column.data_type.is_text() && values.into_iter().all(plain)
     }
 }
 
@@ -67,7 +69,7 @@ impl Renderer<'_> {
                 let exact = list(&|value| literal(value, Some(&side)))?;
                 let found = format!("({} in ({exact}))", side.compared());
                 let found = match list(&|value| plain_text(value)) {
-                    Ok(plain) if side.has_collation() => format!("({} in ({plain}) and {found})", side.plain()),
+                    Ok(plain) if side.compares(values) => format!("({} in ({plain}) and {found})", side.plain()),
                     _ => found,
                 };
                 Ok(if *negated { format!("(not {found})") } else { found })
@@ -135,7 +137,7 @@ impl Renderer<'_> {
         let by_index = match (left, right, left_side.as_ref().or(right_side.as_ref())) {
             (Operand::Column(_), Operand::Literal(value), Some(side))
             | (Operand::Literal(value), Operand::Column(_), Some(side))
-                if op == "=" && side.has_collation() =>
+                if op == "=" && side.compares([value]) =>
             {
                 Some(format!("{} = {}", side.plain(), plain_text(value)?))
             }

@@ -48,6 +48,9 @@ const LONGEST_VARCHAR: u32 = 16_383;
 /// Digits of a decimal, in all and after the point, that every server holds.
 const DECIMAL: (u8, i8) = (65, 30);
 
+/// What becomes of numbers that MySQL has no form for.
+const FLOATS: &str = "a negative zero loses its sign; a row with NaN or infinity is put aside";
+
 pub(super) fn land(column: &ColumnType) -> Landing {
     if column.family == FAMILY
         && let Some(spelled) = kept(&column.spelled)
@@ -64,8 +67,8 @@ pub(super) fn land(column: &ColumnType) -> Landing {
         LogicalType::UInt16 => exact("smallint unsigned"),
         LogicalType::UInt32 => exact("int unsigned"),
         LogicalType::UInt64 => exact("bigint unsigned"),
-        LogicalType::Float32 => lossless("float", "a row with NaN or infinity is put aside"),
-        LogicalType::Float64 => lossless("double", "a row with NaN or infinity is put aside"),
+        LogicalType::Float32 => lossless("float", FLOATS),
+        LogicalType::Float64 => lossless("double", FLOATS),
         LogicalType::Decimal { precision, scale } => decimal(*precision, *scale),
         LogicalType::Numeric => lossless("longtext", "held as exact decimal text"),
         LogicalType::Text => exact("longtext"),

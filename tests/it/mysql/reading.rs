@@ -100,7 +100,7 @@ async fn a_wire_that_is_cut_is_no_end() {
     database
         .run("create table t (id int primary key, w text); insert into t select seq, repeat('y', 100) from seq_1_to_5000")
         .await;
-    for bytes in [5_000, 40_000, 300_000, 560_000] {
+    for bytes in [5_000, 40_000, 300_000, 520_000] {
         let port = proxy::start(database.address(), Break::AfterBytes(bytes)).await;
         let source = source(database.config_at("127.0.0.1", port));
         let request = request(&*database.source(), &database.stream("t")).await;

@@ -164,6 +164,7 @@ async fn a_table_that_others_hang_on_stays_and_takes_the_rows() {
     assert_eq!(database.text("select count(*) from log where id in (1, 2)").await, "2");
     let left = "select count(*) from information_schema.tables where table_schema = database() and table_name like '\\_towpath\\_stage%' escape '\\'";
     assert_eq!(database.text(left).await, "0");
+    drop(writer);
     database.run("insert into child values (1)").await;
     let request = database.write_request("t", landed(&*to, &columns()), WriteMode::Replace, "run2");
     let mut writer = to.open(request).await.unwrap();
@@ -191,7 +192,7 @@ async fn a_replaced_table_keeps_its_keys_and_grants() {
     assert_eq!(database.text(STANDS).await, "0=zero,5=five");
     assert_eq!(database.text("select count(*) from seen where word = 'five'").await, "1");
     let keys = "select group_concat(distinct index_name order by index_name) from information_schema.statistics where table_schema = database() and table_name = 't'";
-    assert_eq!(database.text(keys).await, "PRIMARY,by_word");
+    assert_eq!(database.text(keys).await, "by_word,PRIMARY");
 }
 
 #[tokio::test]
@@ -268,5 +269,5 @@ async fn numbers_that_the_server_has_no_form_for_are_put_aside() {
     let rejected = write(&mut writer, &records).await;
     assert_eq!(rejected.iter().map(|row| row.code.as_str()).collect::<Vec<_>>(), ["not_finite", "not_finite"]);
     assert_eq!(writer.commit(commit(1, true)).await.unwrap().rows, 2);
-    assert_eq!(database.text("select group_concat(n order by id) from t").await, "-0,5e-324");
+    assert_eq!(database.text("select group_concat(n order by id) from t").await, "0,5e-324");
 }
