@@ -5,6 +5,7 @@ mod expression;
 mod moment;
 mod predicate;
 mod value;
+mod when;
 
 use chrono::{DateTime, Utc};
 
@@ -82,6 +83,10 @@ impl Reader<'_> {
         self.left_out(at)
             .or_else(|| self.cued(at))
             .or_else(|| self.bare(at))
+            .or_else(|| {
+                let (expression, to, assumed) = self.value_first(at)?;
+                Some(Ok(Condition { expression, from: at, to, assumed }))
+            })
             .or_else(|| self.about_time(at))
             .or_else(|| self.adjective(at))
     }
@@ -91,6 +96,9 @@ impl Reader<'_> {
         let length = lexicon::phrase(self.sentence, at, Class::Where)?;
         let strong = self.sentence.is(at, &["where", "whose", "wher", "filter", "filtered", "having"]);
         let start = self.skip_lead(at + length);
+        if let Some((expression, to, assumed)) = self.value_first(start).or_else(|| self.value_first(at)) {
+            return Some(Ok(Condition { expression, from: at, to, assumed }));
+        }
         if let Some((expression, to, assumed)) = self.expression(start) {
             return Some(Ok(Condition { expression, from: at, to, assumed }));
         }

@@ -94,6 +94,8 @@ pub(super) struct Reading {
     pub transfer: bool,
     pub additive: bool,
     pub instead: bool,
+    /// Names of connections that play no part, and may be streams.
+    unclaimed: Vec<(usize, usize)>,
     /// Tokens that name a column of a stream that is spoken of.
     columns: Vec<bool>,
     /// Tokens of passages that only describe.
@@ -170,6 +172,7 @@ pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &
     if !reading.mentions.iter().any(|mention| !mention.left_out) {
         object::link(&mut reading, &streams, before, &everywhere);
     }
+    place::claim(&mut reading);
     columns(&mut reading, know, before)?;
     place::read_weak(&mut reading, directory, before, &streams);
     let listings = destinations(&reading, know, directory, before)?;

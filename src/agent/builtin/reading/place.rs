@@ -255,6 +255,19 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
             if source { put_source(reading, directory, &spot) } else { put_destination(reading, directory, &spot) }
         }
     }
+    // `crew from crew`: what is led by a word is the place, and the other may be a stream of that name.
+    let led: Vec<Spotted> =
+        spotted.iter().filter(|spot| matches!(spot.lead, Lead::Source | Lead::Destination)).cloned().collect();
+    open.retain(|spot| {
+        let again = led.iter().any(|led| led.mention.names == spot.mention.names)
+            && matches!(spot.lead, Lead::None)
+            && spot.mention.to == spot.mention.from + 1;
+        if again {
+            reading.mark(spot.mention.from, spot.mention.to, Use::Free);
+            reading.unclaimed.push((spot.mention.from, spot.mention.to));
+        }
+        !again
+    });
     for spot in open {
         let can = |source: bool| can(directory, &spot, source);
         let focus = before.focus.as_deref();
@@ -276,6 +289,21 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
             spot.lead != Lead::Beside
         };
         if source { put_source(reading, directory, &spot) } else { put_destination(reading, directory, &spot) }
+        let place = if source { &reading.source } else { &reading.destination };
+        if place.as_ref().is_some_and(|place| !place.names.iter().any(|name| spot.mention.names.contains(name))) {
+            // Its part is taken by another place: what is called like a connection may be a stream.
+            reading.mark(spot.mention.from, spot.mention.to, Use::Free);
+            reading.unclaimed.push((spot.mention.from, spot.mention.to));
+        }
+    }
+}
+
+/// Names of connections that turned out to be nothing else are no names of streams either.
+pub(super) fn claim(reading: &mut Reading) {
+    for (from, to) in std::mem::take(&mut reading.unclaimed) {
+        if (from..to).all(|at| reading.free(at)) {
+            reading.mark(from, to, Use::Connection);
+        }
     }
 }
 
@@ -302,7 +330,29 @@ fn misled(sentence: &Sentence, directory: &Directory, spotted: &[Spotted], index
     // `inside the shop`: where something lies, as likely as where it goes.
     let from = spot.mention.from;
     let lies = (from.saturating_sub(3)..from).any(|at| sentence.is(at, &["inside", "within"]));
-    !can(directory, spot, source) && can(directory, spot, !source) && (another || lies)
+    // `they go in main from the lake`: the place of a namespace that is written to.
+    let holds = source
+        && !spotted.iter().enumerate().any(|(other, spot)| other != index && spot.lead == Lead::Destination)
+        && goes_inside(sentence, from);
+    !can(directory, spot, source) && can(directory, spot, !source) && (another || lies || holds)
+}
+
+/// `in main from …`, `into the main schema of …`: a name behind a word of going, right before the word that leads a place.
+fn goes_inside(sentence: &Sentence, from: usize) -> bool {
+    let Some(word) = (from.saturating_sub(3)..from)
+        .rev()
+        .find(|at| lexicon::word_is(sentence.word(*at), Class::From) || sentence.is(*at, &["of"]))
+    else {
+        return false;
+    };
+    let mut name = word;
+    while name > 0 && lexicon::word_is(sentence.word(name - 1), Class::Namespace) {
+        name -= 1;
+    }
+    let Some(name) = name.checked_sub(1).filter(|at| matches!(sentence.kind(*at), Some(Kind::Word | Kind::Quoted))) else {
+        return false;
+    };
+    matches!(lead(sentence, name), Lead::Destination | Lead::Beside)
 }
 
 fn place(reading: &Reading, spot: &Spotted, fits: impl Fn(&String) -> bool) -> Place {

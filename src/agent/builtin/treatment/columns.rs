@@ -308,7 +308,8 @@ impl Walk<'_> {
                 .or_else(|| self.cast(at))
                 .or_else(|| self.restored(at))
                 .or_else(|| self.left_out(at))
-                .or_else(|| self.selected(at));
+                .or_else(|| self.selected(at))
+                .or_else(|| self.only_behind(at));
             at = next.unwrap_or(at).max(at + 1);
         }
         if self.context.focus == Some("streams.columns") && self.changes.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::Parsed;
 use crate::agent::builtin::condition::Reader;
-use crate::agent::builtin::condition::expression::Expression;
+use crate::agent::builtin::condition::expression::{Comparison, Expression};
 use crate::agent::builtin::knowledge::{Column, ColumnKind};
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::token::Kind;
@@ -36,6 +36,58 @@ impl Reader<'_> {
             return None;
         }
         Some((Expression::Null { column, negated }, to, Vec::new()))
+    }
+
+    /// The value before its column: `anything but CHF as currency`, `at least priority 3`, `the word fan in the title`.
+    pub(in crate::agent::builtin::condition) fn value_first(&self, at: usize) -> Parsed {
+        if !(self.free)(at) {
+            return None;
+        }
+        let led = usize::from(self.sentence.is(at, &["only", "with", "having", "just", "where"]));
+        let text = Column { kind: ColumnKind::Text, ..Column::default() };
+        let the = |at: usize| usize::from(self.sentence.is(at, &["the", "its", "their", "a", "an"]));
+        let mut start = at + led;
+        start += the(start);
+        if led == 1 && self.sentence.is(start, &["word", "text", "string", "letters", "term", "phrase"]) {
+            let token = self.sentence.get(start + 1)?;
+            let link = self.sentence.is(start + 2, &["in", "inside", "within"]);
+            let here = start + 3 + the(start + 3);
+            let (to, named) = link.then(|| self.columns.mention(self.sentence, here, self.free)).flatten()?;
+            let pattern = format!("%{}%", super::edge::escaped(&token.text));
+            let column = named.names.first()?.clone();
+            return Some((
+                Expression::Like { column, pattern, insensitive: false, negated: false },
+                to,
+                Vec::new(),
+            ));
+        }
+        let worded = self.worded(at + led, false, &text);
+        let (comparison, used) = match worded {
+            Some(found) => found,
+            None if led == 1 => (Comparison::Is("="), 0),
+            None => return None,
+        };
+        let value = at + led + used;
+        // `at least priority 3`
+        if let (Comparison::Is(operator), Some((to, named))) =
+            (comparison, self.columns.mention(self.sentence, value + the(value), self.free).filter(|_| used > 0))
+        {
+            let column = self.columns.get(named.names.first()?).filter(|column| column.kind == ColumnKind::Number)?;
+            let of = usize::from(self.sentence.is(to, &["of"]));
+            let (literal, more) = self.number(to + of)?;
+            let expression = Expression::Compare { column: column.name.clone(), operator, value: literal };
+            return Some((expression, to + of + more, Vec::new()));
+        }
+        (value + 1..value + 6).find_map(|link| {
+            let linked = self.sentence.is(link, &["as", "for", "in"]);
+            let here = link + 1 + the(link + 1);
+            let (to, named) = linked.then(|| self.columns.mention(self.sentence, here, self.free)).flatten()?;
+            let column = self.columns.get(named.names.first()?)?;
+            let plain = matches!(column.kind, ColumnKind::Text | ColumnKind::Number);
+            let (expression, end, assumed) =
+                plain.then(|| self.compared(column, comparison, value, Vec::new())).flatten()?;
+            (end == link).then_some((expression, to, assumed))
+        })
     }
 
     /// The value right behind its column: `rows with status defaulted`, `only currency 'CHF'`.

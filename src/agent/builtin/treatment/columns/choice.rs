@@ -270,24 +270,35 @@ impl Walk<'_> {
         }
     }
 
-    /// `phone and email are left out`, `vat_no should be dropped`, `fax is not needed`.
+    /// `phone and email are left out`, `vat_no should be dropped`, `fax is not needed`, `the phone must not be copied`.
     pub(super) fn left_out_behind(&self, list: &List) -> Option<usize> {
         let sentence = &self.context.reading.sentence;
-        let copula = |at: usize| {
-            sentence.is(
-                at,
-                &[
-                    "is", "are", "should", "must", "shall", "can", "has", "have", "be", "to", "being", "gets", "get",
-                    "will", "may",
-                ],
-            )
+        let modal = |at: usize| {
+            lexicon::word_is(sentence.word(at), Class::Modal)
+                || sentence.is(at, &["to", "being", "gets", "get", "stays", "stay"])
         };
         let mut verb = list.to;
-        while copula(verb) && self.free(verb) {
+        while modal(verb) && self.free(verb) {
             verb += 1;
         }
-        let not = usize::from(sentence.is(verb, &["not"]));
-        let gone = sentence.is(verb, &["left", "taken", "kept"]) && sentence.is(verb + 1, &["out", "away", "off"]);
+        let denied = usize::from(lexicon::word_is(sentence.word(verb), Class::Denial) && self.free(verb));
+        if denied == 1 {
+            let mut taken = verb + 1;
+            while lexicon::word_is(sentence.word(taken), Class::Hedge)
+                && !lexicon::is(sentence, taken, Class::Taken)
+                && taken < verb + 6
+            {
+                taken += 1;
+            }
+            let participle = lexicon::word_is(sentence.word(taken), Class::Transfer)
+                && (taken > verb + 1 || sentence.word(taken).ends_with("ed"));
+            let length = lexicon::phrase(sentence, taken, Class::Taken).or(participle.then_some(1))?;
+            return Some(taken + length);
+        }
+        let gone = sentence.is(verb, &["left", "taken", "kept", "stay", "stays", "leave", "thrown", "cut", "stripped"])
+            && sentence.is(verb + 1, &["out", "away", "off", "aside", "behind"]);
+        let out = sentence.is(verb, &["out", "off", "away", "behind"])
+            && sentence.is(verb - 1, &["stay", "stays", "is", "are", "be", "get"]);
         let plain = sentence.is(
             verb,
             &[
@@ -302,23 +313,49 @@ impl Walk<'_> {
                 "unneeded",
                 "excluding",
                 "left-out",
+                "discarded",
+                "deleted",
+                "unnecessary",
+                "irrelevant",
+                "superfluous",
+                "forbidden",
+                "off-limits",
+                "taboo",
             ],
         );
-        let unneeded = not == 1
-            && (sentence
-                .is(verb + 1, &["needed", "wanted", "required", "included", "copied", "loaded", "interesting"])
-                || sentence.is(verb + 1, &["be"])
-                    && sentence.is(verb + 2, &["copied", "included", "loaded", "needed", "transferred"]));
+        // `phone can go`, and nowhere else.
+        let goes = sentence.is(verb, &["go"])
+            && (verb + 1 >= sentence.len()
+                || sentence.kind(verb + 1) == Some(Kind::Mark)
+                || sentence.is(verb + 1, &["and", "please", "too", "away"]));
         let length = if gone {
             2
-        } else if plain {
-            1
-        } else if unneeded {
-            2 + usize::from(sentence.is(verb + 1, &["be"]))
         } else {
-            0
+            usize::from(plain || out || goes)
         };
         (verb > list.to && length > 0).then_some(verb + length)
+    }
+
+    /// `id and email only`, `id, email and nothing else`: the columns that are kept stand before the word.
+    pub(super) fn only_behind(&mut self, at: usize) -> Option<usize> {
+        let sentence = self.context.reading.sentence.clone();
+        let led = at.checked_sub(1).is_some_and(|before| {
+            sentence.is(before, &["by", "on", "using", "via", "cursor", "key", "without", "where", "whose"])
+                || sentence.kind(before) == Some(Kind::Operator)
+        });
+        let list = self.column_list(at, false).filter(|_| !led)?;
+        let and = usize::from(matches!(sentence.text(list.to), ",")) + usize::from(sentence.is(list.to, &["and", "but"]));
+        let nothing = sentence.is(list.to + and, &["nothing"]) && sentence.is(list.to + and + 1, &["else", "more"]);
+        let alone = sentence.is(list.to, &["only", "alone", "exclusively", "solely"])
+            && !sentence.is(list.to + 1, &["where", "when", "if", "for", "rows", "the", "new", "changed", "in", "as", "with"])
+            && lexicon::longest(&sentence, list.to + 1, &[Class::Hash, Class::Mask, Class::Redact]).is_none();
+        if !nothing && !alone {
+            return None;
+        }
+        let to = list.to + if nothing { and + 2 } else { 1 };
+        self.take(at, to);
+        self.change(at, Change::Select(list.names));
+        Some(to)
     }
 
     /// A bare column as the answer to a question about columns.
