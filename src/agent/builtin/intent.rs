@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+pub(super) mod pipeline;
 mod question;
 
 use super::lexicon::{self, Class};
@@ -53,6 +54,8 @@ pub(super) struct Standing {
     pub attached: bool,
     /// A pipeline was confirmed or spoken of in this talk.
     pub pipeline: bool,
+    /// A connection is named for sure.
+    pub named: bool,
     /// Something that can be read from and something that can be written to are named, one of them by a verb or by `to`.
     pub places: bool,
 }
@@ -238,6 +241,9 @@ pub(super) fn read(sentence: &Sentence, standing: Standing) -> Intent {
     if standing.attached {
         return attached(sentence);
     }
+    if quotes_error(sentence) {
+        return Intent::Diagnose;
+    }
     // From here to there: whatever else is said, data is to move.
     if standing.places && !about_pipelines(sentence) {
         return Intent::Move;
@@ -254,10 +260,24 @@ pub(super) fn read(sentence: &Sentence, standing: Standing) -> Intent {
     if let Some(intent) = question(sentence, standing) {
         return intent;
     }
-    if says(sentence, "topics") && !(moves(sentence) && has_place(sentence)) && !standing.asked {
+    if says(sentence, "topics") && !(moves(sentence) && has_place(sentence)) && !standing.asked && !standing.named {
         return Intent::Decline(NOT_OURS);
     }
     Intent::Move
+}
+
+/// An error in quotation marks, and somebody who asks about it.
+fn quotes_error(sentence: &Sentence) -> bool {
+    let error = sentence.tokens.iter().any(|token| {
+        let text = token.text.to_lowercase();
+        token.kind == Kind::Quoted
+            && token.text.contains(' ')
+            && ["error", "sqlstate", "exception", "denied", "fatal", "failed", "refused", "timed out"]
+                .iter()
+                .any(|mark| text.contains(mark))
+    });
+    error && any(sentence, &["why", "what", "how", "getting", "get", "keep", "keeps", "see", "seeing", "says", "fix", "help", "throws", "means", "mean"])
+        && !any(sentence, &["where", "whose"])
 }
 
 /// Utterances that are nothing but a greeting, thanks, a yes, a no, a call to go back.
@@ -364,6 +384,17 @@ fn refused(sentence: &Sentence, standing: Standing) -> Option<&'static str> {
             return Some(NO_CHANGES);
         }
     }
+    // `update the price of all products`: a change of somebody's data.
+    let edits = sentence.is(start, &["update", "change", "increase", "decrease", "raise", "lower", "modify", "edit", "correct", "fix"])
+        && !standing.begun
+        && !standing.asked
+        && !standing.named
+        && !copying
+        && sentence.len() > start + 2
+        && !any(sentence, &["schedule", "pipeline", "plan", "filter", "destination", "source", "stream", "run", "it", "that"]);
+    if edits {
+        return Some(NO_CHANGES);
+    }
     let query = sentence.is(start, &["select", "query"])
         && (any(sentence, &["count", "sum", "avg", "group"]) || sentence.text(start + 1) == "*")
         && !copying;
@@ -373,7 +404,8 @@ fn refused(sentence: &Sentence, standing: Standing) -> Option<&'static str> {
             sentence,
             &["rows", "row", "records", "runs", "pipelines", "connections", "tables", "streams", "columns"],
         )
-        && !copying;
+        && !copying
+        && !standing.named;
     let compute =
         sentence.is(start, &["sum", "average", "count", "compute", "calculate", "aggregate", "join"]) && !copying;
     (query || figure || compute).then_some(NO_QUERIES)

@@ -70,6 +70,10 @@ pub(super) enum Class {
     NoFilter,
     Pronoun,
     Personal,
+    /// Verbs and particles between a thing and what becomes of it: `should arrive over there as …`.
+    Carried,
+    /// `no wait`, `I mean`: what was said right before is wrong.
+    Correction,
     /// `must`, `should`: may be followed by `not`.
     Modal,
     /// `don't`, `never`: denies what follows.
@@ -146,6 +150,8 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
                     | Class::Thanks
                     | Class::Pronoun
                     | Class::Modal
+                    | Class::Correction
+                    | Class::Carried
                     | Class::Denial
                     | Class::Hedge
                     | Class::Taking

@@ -27,7 +27,40 @@ impl Reader<'_> {
         if let Some(found) = self.state_with_noun(start, only.is_some()) {
             return Some(found.map(|condition| Condition { from: at, ..condition }));
         }
-        self.comparative(at).or_else(|| self.amount_alone(at))
+        self.comparative(at).or_else(|| self.amount_alone(at)).or_else(|| self.window_of(at)).or_else(|| self.states_alone(at))
+    }
+
+    /// `the last 7 days of readings`: the stretch stands before the stream.
+    fn window_of(&self, at: usize) -> Read {
+        let (_, used) = super::moment::window(self.sentence, at)?;
+        let the = usize::from(self.sentence.is(at, &["the"]));
+        let mut noun = at + used + usize::from(self.sentence.is(at + used, &["of", "from", "worth", "in"]));
+        while self.sentence.is(noun, &["of", "the", "our", "all"]) {
+            noun += 1;
+        }
+        if noun == at + used || !(self.stream)(noun) || self.sentence.is(at.wrapping_sub(1), &["in", "from", "of", "over", "within", "re-read", "reread"]) {
+            return None;
+        }
+        let column = self.time_column(None).ok()?;
+        let (expression, _) = self.during(column, at)?;
+        let text = format!("The time in the filter is read as that of `{}`.", column.name);
+        Some(Ok(Condition { expression, from: at + the, to: at + used, assumed: vec![text] }))
+    }
+
+    /// `only the actives`: a state in the plural, and no noun.
+    fn states_alone(&self, at: usize) -> Read {
+        let led = self.sentence.is(at, &["the"]) && self.sentence.is(at.wrapping_sub(1), &["only", "just"]);
+        let word = self.sentence.word(at + 1).strip_suffix('s').filter(|word| is_state(word) && led)?.to_owned();
+        let found = self.state_value(&word, at + 1)?;
+        Some(found.map(|(expression, assumed)| {
+            let expression = match expression {
+                Expression::Compare { column, operator, .. } => {
+                    Expression::Compare { column, operator, value: literal(&word) }
+                }
+                other => other,
+            };
+            Condition { expression, from: at, to: at + 2, assumed }
+        }))
     }
 
     /// `heavier than 7500 (gross_kg)`, `longer than 30 duration_s`: the column stands behind the number.
@@ -39,11 +72,25 @@ impl Reader<'_> {
             return None;
         }
         let (value, used) = self.number(at + 2)?;
+        let operator = if LESS.contains(&word) { "<" } else { ">" };
         let open =
             usize::from(self.sentence.text(at + 2 + used) == "(" || self.sentence.is(at + 2 + used, &["in", "of"]));
-        let (to, named) = self.columns.mention(self.sentence, at + 2 + used + open, self.free)?;
+        let Some((to, named)) = self.columns.mention(self.sentence, at + 2 + used + open, self.free) else {
+            // `heavier than 20000 kg`: the unit is in the column's name.
+            let unit = fold(self.sentence.text(at + 2 + used));
+            let measures = |column: &&Column| {
+                column.kind == ColumnKind::Number && unit.len() <= 6 && parts(&column.name).contains(&unit)
+            };
+            let mut measured = self.columns.all().filter(measures);
+            let column = measured.next().filter(|_| !unit.is_empty() && measured.next().is_none())?;
+            return Some(Ok(Condition {
+                expression: Expression::Compare { column: column.name.clone(), operator, value },
+                from: at,
+                to: at + 3 + used,
+                assumed: vec![format!("`{word}` is read of `{}`.", column.name)],
+            }));
+        };
         let column = self.columns.get(named.names.first()?).filter(|column| column.kind == ColumnKind::Number)?;
-        let operator = if LESS.contains(&word) { "<" } else { ">" };
         let close = usize::from(self.sentence.text(to) == ")");
         Some(Ok(Condition {
             expression: Expression::Compare { column: column.name.clone(), operator, value },
@@ -58,7 +105,7 @@ impl Reader<'_> {
         let word = self.sentence.word(at);
         let noun =
             |at: usize| (self.stream)(at) || self.sentence.is(at, &["ones", "rows", "records", "entries", "ones,"]);
-        let state = is_state(word) || word.starts_with("non-") || word.starts_with("un");
+        let state = is_state(word) || word.starts_with("non-") || word.starts_with("un") || self.flag(word).is_some();
         if !(self.free)(at)
             || self.sentence.kind(at) != Some(Kind::Word)
             || !noun(at + 1)
@@ -108,6 +155,10 @@ impl Reader<'_> {
             here += 1;
         }
         let word = self.sentence.word(here);
+        // `which live in the shop`
+        if word == "live" && self.sentence.is(here + 1, &["in", "on", "at", "inside", "within", "under"]) {
+            return None;
+        }
         let flag = self.columns.all().any(|column| {
             column.kind == ColumnKind::Boolean && parts(&column.name).last().is_some_and(|last| *last == fold(word))
         });
@@ -137,9 +188,16 @@ impl Reader<'_> {
 
     /// What a state says of the columns: a flag, a moment that is set, a value of a status.
     fn state_value(&self, word: &str, at: usize) -> Option<Result<(Expression, Vec<String>), Unclear>> {
+        let opposite = |prefix: &str| {
+            word.strip_prefix(prefix)
+                .filter(|rest| (is_state(rest) || self.flag(rest).is_some()) && !self.has_word(word) && rest.len() > 2)
+        };
+        let flagged = |prefix: &str| word.strip_prefix(prefix).filter(|rest| self.flag(rest).is_some() && !self.has_word(word));
         let (word, negated) = match word
             .strip_prefix("non-")
-            .or_else(|| word.strip_prefix("un").filter(|rest| is_state(rest) && !self.has_word(word)))
+            .or_else(|| opposite("un"))
+            .or_else(|| flagged("in"))
+            .or_else(|| flagged("dis"))
         {
             Some(rest) => (rest.to_owned(), true),
             None => (word.to_owned(), false),
@@ -201,6 +259,16 @@ impl Reader<'_> {
                 to: at + 1,
             })),
         }
+    }
+
+    /// The boolean column that is called so: `reefer`, `is_active`.
+    fn flag(&self, word: &str) -> Option<&Column> {
+        let word = fold(word);
+        self.columns.all().find(|column| {
+            let rest: Vec<String> =
+                parts(&column.name).into_iter().filter(|part| !FLAGS.contains(&part.as_str())).collect();
+            column.kind == ColumnKind::Boolean && rest.concat() == word
+        })
     }
 
     fn has_word(&self, word: &str) -> bool {

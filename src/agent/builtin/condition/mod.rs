@@ -94,6 +94,9 @@ impl Reader<'_> {
     /// `where …`, `whose …`, `with …`, `only those that …`.
     fn cued(&self, at: usize) -> Read {
         let length = lexicon::phrase(self.sentence, at, Class::Where)?;
+        if stays_put(self.sentence, at) {
+            return None;
+        }
         let strong = self.sentence.is(at, &["where", "whose", "wher", "filter", "filtered", "having"]);
         let start = self.skip_lead(at + length);
         if let Some((expression, to, assumed)) = self.value_first(start).or_else(|| self.value_first(at)) {
@@ -162,6 +165,19 @@ impl Reader<'_> {
             // `not the blocked ones` speaks of rows.
             !self.compares(to) && !self.sentence.is(to, &["ones", "rows", "records", "entries"])
         });
+        // `without a phone`: rows that have none; `without the phone`: the column.
+        let lacking = self.sentence.is(at, &["without"]) && self.sentence.is(at + length, &["a", "an", "any"]);
+        if lacking && let Some((to, named)) = self.columns.mention(self.sentence, start, self.free)
+            && !lexicon::is(self.sentence, to, Class::Column)
+        {
+            let column = named.names.first()?.clone();
+            return Some(Ok(Condition {
+                expression: Expression::Null { column, negated: false },
+                from: at,
+                to,
+                assumed: Vec::new(),
+            }));
+        }
         if plain && !rows {
             return None;
         }
@@ -259,4 +275,21 @@ impl Reader<'_> {
         scored.dedup_by(|one, other| one.1 == other.1);
         scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
     }
+}
+
+/// `where they are`, `where it is`: a place and no condition.
+pub(super) fn stays_put(sentence: &Sentence, at: usize) -> bool {
+    sentence.is(at, &["where", "wherever"])
+        && sentence.is(at + 1, &["they", "it", "that", "those", "these", "she", "he", "we", "everything"])
+        && sentence.is(at + 2, &["are", "is", "were", "was", "belong", "belongs", "live", "lives", "sit", "sits"])
+}
+
+/// The literals of a moment that is said here (its first day, and the first after it where it lasts longer than one), and
+/// how many tokens say it.
+pub(super) fn moment_text(sentence: &Sentence, at: usize, now: DateTime<Utc>) -> Option<(Vec<String>, usize)> {
+    let (moment, used) = moment::read(sentence, at, now)?;
+    let timed = used > 1 || sentence.text(at).len() >= 8;
+    let (first, next) = predicate::edges(&moment).filter(|_| timed)?;
+    let long = matches!(moment, moment::Moment::Range(..));
+    first.starts_with('\'').then(|| (std::iter::once(first).chain(next.filter(|_| long)).collect(), used))
 }

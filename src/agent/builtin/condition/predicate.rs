@@ -12,7 +12,8 @@ use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
 use crate::agent::builtin::token::Kind;
 pub(super) use edge::{ago, on};
-use edge::{day, edges, escaped, in_values, sql_moment};
+pub(super) use edge::edges;
+use edge::{day, escaped, in_values, sql_moment};
 
 /// An expression, the token after it, and what was assumed for it.
 pub(super) type Parsed = Option<(Expression, usize, Vec<String>)>;
@@ -81,12 +82,24 @@ impl Reader<'_> {
             let (inner, to, assumed) = self.unary(at + 1)?;
             return Some((inner.negated(), to, assumed));
         }
+        // `who are not from country CH`
+        let copula = usize::from(self.sentence.is(at, &["are", "is", "were", "was", "come", "comes", "aren't", "isn't"]));
+        let not = usize::from(self.sentence.is(at + copula, &["not"]));
+        let from = at + copula + not;
+        if self.sentence.is(from, &["from", "in", "of"])
+            && let Some((to, named)) = self.columns.mention(self.sentence, from + 1, self.free)
+            && let Some(column) = self.columns.get(named.names.first()?).filter(|column| self.beside(to, column).is_some())
+        {
+            let negated = not == 1 || self.sentence.is(at, &["aren't", "isn't"]);
+            return self.plain(column, if negated { "<>" } else { "=" }, to, Vec::new());
+        }
         self.absent(at).or_else(|| self.predicate(at))
     }
 
     fn predicate(&self, at: usize) -> Parsed {
         let (to, named) = match self.columns.mention(self.sentence, at, self.free) {
             Some(found) => found,
+            None if self.sentence.is(at, &["a", "an", "the"]) => return self.predicate(at + 1),
             None => self.columns.loose_mention(self.sentence, at, self.free).filter(|(to, _)| self.compares(*to))?,
         };
         let column = self.columns.get(named.names.first()?)?;
@@ -207,7 +220,10 @@ impl Reader<'_> {
         let mut values = Vec::new();
         let mut to = at;
         let mut closed = false;
+        // `DE / AT`: strokes take no `or`.
+        let mut strokes = false;
         while !closed {
+            strokes |= self.sentence.text(to) == "/";
             let comma = usize::from(self.sentence.text(to) == "," || self.sentence.text(to) == "/");
             let or = usize::from(self.sentence.is(to + comma, &["or", "nor"]));
             if comma + or == 0 {
@@ -232,7 +248,7 @@ impl Reader<'_> {
             closed = or > 0;
         }
         // A list that never comes to its `or` was no list.
-        closed.then_some((values, to))
+        (closed || strokes && !values.is_empty()).then_some((values, to))
     }
 
     /// `(a, b)`, `a, b and c`.

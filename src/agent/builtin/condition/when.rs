@@ -44,6 +44,11 @@ impl Reader<'_> {
         if let Some((_, used)) = comparison {
             here += used;
         }
+        if let Some((Moment::Open(one, other), used)) =
+            (here..here + 2).find_map(|from| moment::read(self.sentence, from, self.now).filter(|_| stretch || comparison.is_some()))
+        {
+            return Some(Err(self.which_date(at, here + used, one, other)));
+        }
         let age = moment::span(self.sentence, here)
             .filter(|_| not == 1 || comparison.is_some_and(|(operator, _)| matches!(operator, "<" | ">")));
         let read = moment::read(self.sentence, here, self.now);
@@ -53,7 +58,8 @@ impl Reader<'_> {
         if comparison.is_none() && self.during(&probe, here).is_none() {
             return None;
         }
-        if comparison.is_none() && verb.is_none() && self.names_something_else(at) {
+        let window = moment::window(self.sentence, here + 1).is_some();
+        if comparison.is_none() && verb.is_none() && !window && self.names_something_else(at) {
             return None;
         }
         if let Some((Moment::Open(one, other), used)) = read {
@@ -131,7 +137,7 @@ impl Reader<'_> {
     }
 
     /// The column that a time without a column means, or those that it may mean.
-    fn time_column(&self, verb: Option<&str>) -> Result<&Column, Vec<String>> {
+    pub(super) fn time_column(&self, verb: Option<&str>) -> Result<&Column, Vec<String>> {
         let times: Vec<&Column> = self
             .columns
             .all()

@@ -102,7 +102,23 @@ pub(super) fn question(sentence: &Sentence, standing: Standing) -> Option<Intent
     {
         return Some(Intent::Runs(phase(sentence)));
     }
-    if says(sentence, "topics") {
+    let connected = any(sentence, &["connected", "connections"])
+        || sentence.is(start, &["where"])
+            && any(sentence, &["can", "could"])
+            && any(sentence, &["load", "put", "send", "write", "copy", "store", "land", "move", "export"]);
+    if connected && !standing.asked && !standing.named {
+        return Some(Intent::Connections);
+    }
+    if any(sentence, &["catalog", "catalogue", "connectors", "integrations"]) && !standing.asked {
+        return Some(Intent::Catalog);
+    }
+    // `what's been running lately?`, `did everything go through tonight?`
+    let runs = any(sentence, &["running", "progress", "ran", "succeed", "succeeded", "finish", "finished", "failed", "lately"])
+        || any(sentence, &["go", "went", "gone"]) && any(sentence, &["through", "well", "fine"]);
+    if runs && !standing.asked && !standing.named && !has(sentence, Class::Transfer) {
+        return Some(Intent::Runs(phase(sentence)));
+    }
+    if says(sentence, "topics") && !standing.named {
         return Some(Intent::Decline(NOT_OURS));
     }
     if lexicon::find(sentence, Class::Help)
@@ -116,6 +132,7 @@ pub(super) fn question(sentence: &Sentence, standing: Standing) -> Option<Intent
         && sentence.raw.trim_end().ends_with('?');
     (wh && !standing.asked
         && !standing.begun
+        && !standing.named
         && !has(sentence, Class::Transfer)
         && !any(sentence, &["data", "table", "tables", "columns", "schema", "rows"]))
     .then_some(Intent::Decline(NOT_OURS))
@@ -256,7 +273,8 @@ pub(super) fn objects(sentence: &Sentence, start: usize) -> Option<Intent> {
             "what's", "whats", "give", "get",
         ],
     );
-    if !asks {
+    // A long mail that opens with `see …` asks for more than to be shown something.
+    if !asks || sentence.len() > 18 && !sentence.raw.trim_end().ends_with('?') {
         return None;
     }
     let count = sentence.is(start, &["how"])

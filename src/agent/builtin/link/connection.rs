@@ -66,7 +66,7 @@ impl Directory {
                 continue;
             }
             let folded = sentence.folded(at, to);
-            if folded.len() < 2 {
+            if folded.len() < 2 || (at..to).any(|here| sentence.contracted(here)) {
                 continue;
             }
             let names: Vec<String> = self

@@ -110,9 +110,32 @@ impl Streams {
             let known =
                 self.entries.iter().any(|entry| entry.connection == connection && entry.stream.stream == stream.stream);
             if !known {
-                let entry = entry(connection, stream);
-                self.forms.extend(entry.forms());
-                self.entries.push(entry);
+                self.entries.push(entry(connection, stream));
+            }
+        }
+        self.without_shared_prefix(connection);
+        self.forms.extend(self.entries.iter().filter(|entry| entry.connection == connection).flat_map(Entry::forms));
+    }
+
+    /// `app_account`, `app_claim`, `app_address`: what most names of a source begin with is left out by people.
+    fn without_shared_prefix(&mut self, connection: &str) {
+        const FEW: usize = 3;
+        let own = |entry: &&mut Entry| entry.connection == connection && entry.parts.len() > 1;
+        let all = self.entries.iter().filter(|entry| entry.connection == connection).count();
+        let mut counts: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+        for entry in self.entries.iter_mut().filter(own) {
+            if let Some(first) = entry.parts.first() {
+                *counts.entry(first.clone()).or_default() += 1;
+            }
+        }
+        let shared: Vec<String> = counts
+            .into_iter()
+            .filter(|(_, count)| *count >= FEW && *count * 2 > all)
+            .map(|(prefix, _)| prefix)
+            .collect();
+        for entry in self.entries.iter_mut().filter(own) {
+            if entry.parts.first().is_some_and(|first| shared.contains(first)) && entry.stem == entry.name {
+                entry.stem = entry.parts.get(1..).unwrap_or_default().concat();
             }
         }
     }
@@ -224,7 +247,9 @@ impl Streams {
     ) -> Option<(usize, Found)> {
         for length in (1..=6).rev() {
             let to = at + length;
-            if to > sentence.len() || !(at..to).all(|here| free(here) && joins(sentence, here, at)) {
+            if to > sentence.len()
+                || !(at..to).all(|here| free(here) && joins(sentence, here, at) && !sentence.contracted(here))
+            {
                 continue;
             }
             if sentence.get(to - 1).is_some_and(|token| token.kind == Kind::Mark || token.kind == Kind::Operator) {

@@ -11,6 +11,9 @@ mod region;
 mod target;
 mod wildcard;
 
+pub(super) use passage::begins;
+pub(super) use region::clause_start;
+
 use super::knowledge::{Knowledge, Known, Listing, all};
 use super::lexicon::{self, Class};
 use super::link::How;
@@ -149,11 +152,28 @@ impl Reading {
 
 /// Reads the objects of an utterance. Asks for the listings that it takes.
 pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &Before) -> Known<(Reading, Streams)> {
+    let read = read_passages(say, know, directory, before, true)?;
+    // `Yesterday Jonas loaded the turbines by hand. Set that up properly`: what was told is what is asked for.
+    let told = read.0.uses.contains(&Use::Aside) && !read.0.has_objects() && !before.begun;
+    if told { read_passages(say, know, directory, before, false) } else { Ok(read) }
+}
+
+fn read_passages(
+    say: &str,
+    know: &Knowledge,
+    directory: &Directory,
+    before: &Before,
+    told: bool,
+) -> Known<(Reading, Streams)> {
     let mut reading = Reading { sentence: split_names(Sentence::new(say), directory), ..Reading::default() };
     phrasal::join(&mut reading.sentence);
     reading.uses = vec![Use::Free; reading.sentence.len()];
     region::shade(&mut reading);
-    passages(&mut reading);
+    if told {
+        passages(&mut reading);
+    } else {
+        reading.described = vec![false; reading.sentence.len()];
+    }
     reading.transfer = (0..reading.sentence.len())
         .any(|at| !reading.is(at, Use::Aside) && lexicon::is(&reading.sentence, at, Class::Transfer));
     reading.instead = reading
@@ -175,6 +195,7 @@ pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &
     place::claim(&mut reading);
     columns(&mut reading, know, before)?;
     place::read_weak(&mut reading, directory, before, &streams);
+    place::read_slips(&mut reading, directory, before, &streams);
     let listings = destinations(&reading, know, directory, before)?;
     namespace::read(&mut reading, directory, &listings, &streams, before);
     target::read(&mut reading);
@@ -231,7 +252,8 @@ fn columns(reading: &mut Reading, know: &Knowledge, before: &Before) -> Known<()
             candidates.push(candidate);
         }
     }
-    if !unread || candidates.is_empty() || candidates.len() > FEW {
+    let several = reading.mentions.len() > 1;
+    if !(unread || several) || candidates.is_empty() || candidates.len() > FEW {
         return Ok(());
     }
     let schemas = all(candidates.iter().map(|candidate| know.schema(&candidate.connection, &candidate.stream)))?;
@@ -256,20 +278,25 @@ fn columns(reading: &mut Reading, know: &Knowledge, before: &Before) -> Known<()
 
 /// `student id` beside a mention of `students` is a column, and no second mention of the stream.
 fn part_of_columns(reading: &mut Reading, columns: &super::link::column::Columns) {
+    let sentence = &reading.sentence;
     let again: Vec<(usize, usize, usize)> = reading
         .mentions
         .iter()
         .enumerate()
-        .filter(|(index, mention)| {
-            reading.mentions.iter().enumerate().any(|(other, earlier)| {
-                other != *index && earlier.candidates.iter().any(|candidate| mention.candidates.contains(candidate))
-            })
-        })
+        .filter(|_| reading.mentions.len() > 1)
         .filter_map(|(index, mention)| {
             let own =
                 |at: usize| (mention.from..mention.to).contains(&at) || reading.free(at) || reading.is(at, Use::Shaded);
-            let (to, _) = columns.mention(&reading.sentence, mention.from, &own)?;
-            (to > mention.to).then_some((index, mention.from, to))
+            let (to, _) = columns.mention(sentence, mention.from, &own)?;
+            // `with a technician` beside work orders that have such a column: no second stream of technicians.
+            let spelled = mention.candidates.iter().any(|candidate| {
+                let last = candidate.stream.rsplit('.').next().unwrap_or_default();
+                super::fold::fold(last) == super::fold::fold(&mention.words)
+            });
+            let led = (mention.from.saturating_sub(2)..mention.from).any(|at| {
+                sentence.is(at, &["with", "have", "has", "having", "without", "where", "whose", "by", "no", "which", "lacking"])
+            });
+            (to > mention.to || led && !spelled).then_some((index, mention.from, to))
         })
         .collect();
     for (index, from, to) in again.into_iter().rev() {

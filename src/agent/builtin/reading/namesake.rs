@@ -10,7 +10,6 @@ pub(super) fn by_namespace(reading: &mut Reading) {
     let said = |namespace: &str| {
         (0..sentence.len()).any(|at| {
             !reading.is(at, Use::Stream)
-                && !reading.is(at, Use::Connection)
                 && !(reading.is(at, Use::Namespace)
                     && reading.source_namespace.as_ref().is_none_or(|known| fold(known) != fold(sentence.text(at))))
                 && !sentence.is(at.wrapping_sub(1), &["not", "from"])

@@ -23,10 +23,13 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
         let found = (readable(at) && asked.get(at) == Some(&true) && !elsewhere(&sentence, at, before))
             .then(|| streams.mention(&sentence, at, &readable, listed(reading, &sentence, at, before)))
             .flatten();
-        let Some((to, found)) = found.filter(|(to, _)| {
+        // `the finance team needs …`, `Study protocol 7 needs …`
+        let Some((to, found)) = found.filter(|(to, _)| !asks_for_itself(&sentence, to + usize::from(!lexicon::is_known(sentence.word(*to))))).filter(|(to, _)| {
             let place = lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table);
             // `orders as past_orders`: a name that it is to have.
-            let target = sentence.is(at.wrapping_sub(1), &["as", "called", "named"]) && !reading.mentions.is_empty();
+            let target = sentence.is(at.wrapping_sub(1), &["as", "called", "named"])
+                && !sentence.is(at.wrapping_sub(2), &["well"])
+                && !reading.mentions.is_empty();
             let other = place || target || owns(&sentence, *to);
             !other && !lexicon::is(&sentence, *to, Class::Column)
         }) else {
@@ -35,6 +38,7 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
         };
         reading.mark(at, to, Use::Stream);
         mark_nouns(reading, at, to);
+        corrected(reading, &sentence, at);
         let spurned = spurned(&sentence, at) || passage::unwanted(&sentence, at);
         if spurned {
             // `orders — no, not orders, seats`: what was said before is taken back.
@@ -49,6 +53,28 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
             left_out: left_out || spurned,
         });
         at = to;
+    }
+}
+
+/// `guilds, no wait, guild_members`: what was said right before is taken back.
+fn corrected(reading: &mut Reading, sentence: &Sentence, at: usize) {
+    const AROUND: &[&str] = &["the", "er", "erm", "uh", "um", "hm", "hmm", "oh", "make", "that", "it", "or", "table", "of"];
+    let Some(last) = reading.mentions.last().filter(|last| !last.left_out && last.to < at && at - last.to <= 8) else {
+        return;
+    };
+    let (mut here, mut found) = (last.to, false);
+    while here < at {
+        if let Some(length) = lexicon::phrase(sentence, here, Class::Correction) {
+            found = true;
+            here += length;
+        } else if sentence.kind(here) == Some(Kind::Mark) || sentence.is(here, AROUND) {
+            here += 1;
+        } else {
+            return;
+        }
+    }
+    if found && here == at && let Some(last) = reading.mentions.pop() {
+        reading.mark(last.from, at, Use::Aside);
     }
 }
 
@@ -121,7 +147,11 @@ fn mark_nouns(reading: &mut Reading, from: usize, to: usize) {
 fn leaves_out(sentence: &Sentence, at: usize, before: bool, names: &dyn Fn(usize) -> bool) -> bool {
     if let Some(length) = lexicon::phrase(sentence, at, Class::Except) {
         // `drop a copy of orders`, `no, the orders`: not a word for leaving out here.
-        let deny = sentence.is(at, &["no"]) && matches!(sentence.text(at + length), "," | "." | "");
+        let lacks = sentence.is(
+            at.wrapping_sub(1),
+            &["have", "has", "had", "is", "are", "got", "see", "there's", "find", "getting", "still", "missing"],
+        );
+        let deny = sentence.is(at, &["no"]) && (lacks || matches!(sentence.text(at + length), "," | "." | ""));
         let mut object = at + length;
         while sentence
             .is(object, &["the", "our", "my", "any", "all", "those", "of", "from", "table", "tables", "a", "for"])
@@ -199,7 +229,9 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
             Some(token) if token.kind == Kind::Quoted => token.quote != Some('\''),
             Some(token) => {
                 token.kind == Kind::Word
-                    && !lexicon::is_english(&token.word)
+                    && (!lexicon::is_english(&token.word)
+                        || in_list(reading, &sentence, at)
+                        || left_out && before.focus.as_deref() == Some("streams") && !lexicon::is_known(&token.word))
                     && token.word != "s"
                     && !token.text.contains("://")
                     && token.word.chars().any(char::is_alphabetic)
@@ -207,7 +239,8 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
             None => false,
         };
         let described = reading.described.get(at) == Some(&true) && !reading.mentions.is_empty();
-        let namespace = reading.mentions.iter().flat_map(|mention| &mention.candidates).any(|candidate| {
+        let known = reading.mentions.iter().flat_map(|mention| &mention.candidates).chain(&before.picked);
+        let namespace = known.clone().any(|candidate| {
             candidate.stream.rsplit_once('.').is_some_and(|(namespace, _)| fold(namespace) == fold(sentence.text(at)))
         });
         if !named
@@ -221,6 +254,11 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
             continue;
         }
         let to = if sentence.kind(at) == Some(Kind::Quoted) { at + 1 } else { run_end(reading, at) };
+        if asks_for_itself(&sentence, to) {
+            reading.mark(at, to, Use::Aside);
+            at = to;
+            continue;
+        }
         let compound = reading.mentions.iter().position(|mention| {
             mention.to == at
                 && mention.how != How::Slip
@@ -334,6 +372,14 @@ fn due(reading: &Reading, sentence: &Sentence, at: usize, to: usize, before: &Be
     let treated = [Class::Hash, Class::Mask, Class::Redact, Class::Partial, Class::Nullify]
         .iter()
         .any(|class| lexicon::is(sentence, to, *class));
+    // `pronto the orders`: some word before what is meant.
+    let mut noun = to;
+    while lexicon::word_is(sentence.word(noun), Class::Determiner) {
+        noun += 1;
+    }
+    if noun > to && reading.is(noun, Use::Stream) {
+        return false;
+    }
     if treated
         || sentence.kind(to) == Some(Kind::Operator) && !matches!(sentence.text(to), "->" | "→" | "=>")
         || reading.is(to, Use::Stream)
@@ -347,7 +393,9 @@ fn due(reading: &Reading, sentence: &Sentence, at: usize, to: usize, before: &Be
         return lead(sentence, at) != Lead::Destination;
     }
     let focus = before.focus.as_deref() == Some("streams");
-    anchor(reading, sentence, at, before).unwrap_or(focus && sentence.len() <= 6)
+    // `subscritpions from the shop`: what opens a request stands where a stream is due.
+    let opens = lexicon::is(sentence, to, Class::From) || matches!(sentence.text(to), "->" | "=>" | "→");
+    anchor(reading, sentence, at, before).unwrap_or(focus && sentence.len() <= 6 || opens && !before.begun)
 }
 
 /// What the words before make of an unknown name: true where a stream is due, false where it is not, `None` undecided.
@@ -413,6 +461,11 @@ fn anchor(reading: &Reading, sentence: &Sentence, at: usize, before: &Before) ->
                     || sentence.is(here, &["of"]) && (lexicon::word_is(noun, Class::Generic) || reading.transfer),
             );
         }
+        // `make that QC07`: a value for what was said before.
+        let value = before.begun && !reading.transfer && looks_like_value(sentence, at);
+        if value {
+            return Some(false);
+        }
         if lexicon::word_is(word, Class::WeakTransfer) {
             let objects = reading.transfer
                 || reading.destination.is_some()
@@ -434,8 +487,38 @@ fn anchor(reading: &Reading, sentence: &Sentence, at: usize, before: &Before) ->
     None
 }
 
+/// `Study protocol 7 needs …`: who asks, and nothing that is asked for.
+fn asks_for_itself(sentence: &Sentence, to: usize) -> bool {
+    let verb = to + usize::from(sentence.kind(to) == Some(Kind::Number));
+    sentence.is(verb, &["needs", "wants", "requires", "asks", "requests", "expects", "would", "insists"])
+        && !sentence.is(verb + 1, &["to", "be"])
+        && !lexicon::word_is(sentence.word(verb + 1), Class::Taken)
+}
+
+/// A plural between streams of a list: `invoices, payments and refunds from …`.
+fn in_list(reading: &Reading, sentence: &Sentence, at: usize) -> bool {
+    let word = sentence.word(at);
+    let mut before = at;
+    while before > 0 && (separates(sentence, before - 1) || sentence.is(before - 1, &["the"])) {
+        before -= 1;
+    }
+    let behind_stream = before < at && before > 0 && (reading.is(before - 1, Use::Stream) || reading.is(before - 1, Use::Unknown));
+    let ends = lexicon::is(sentence, at + 1, Class::From)
+        || lexicon::is(sentence, at + 1, Class::To)
+        || separates(sentence, at + 1) && (reading.is(at + 2, Use::Stream) || reading.is(at + 3, Use::Stream));
+    word.ends_with('s') && word.len() > 3 && !lexicon::is_known(word) && behind_stream && ends
+}
+
+/// A code, or something in quotation marks.
+fn looks_like_value(sentence: &Sentence, at: usize) -> bool {
+    let text = sentence.text(at);
+    sentence.get(at).is_some_and(|token| token.quote == Some('\''))
+        || text.len() > 1 && text.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
+}
+
 fn separates(sentence: &Sentence, at: usize) -> bool {
-    matches!(sentence.text(at), "," | "&" | "+" | "/") || sentence.is(at, &["and", "plus", "or", "n", "also"])
+    let listed = sentence.text(at) == ";" && sentence.kind(at + 1) == Some(Kind::Word);
+    listed || matches!(sentence.text(at), "," | "&" | "+" | "/") || sentence.is(at, &["and", "plus", "or", "n", "also"])
 }
 
 /// Decides what was left open until everything was read.
@@ -456,13 +539,19 @@ pub(super) fn settle(reading: &mut Reading, before: &Before) {
     let (kept, dropped): (Vec<Mention>, Vec<Mention>) = reading.mentions.drain(..).partition(relevant);
     reading.mentions = kept;
     for mention in dropped {
-        reading.mark(mention.from, mention.to, Use::Free);
+        // A stream in its very name stays one, wanted or not; `customer` may as well be a column.
+        let exact = mention.candidates.iter().any(|candidate| {
+            let last = candidate.stream.rsplit('.').next().unwrap_or_default();
+            fold(last) == fold(&mention.words)
+        });
+        reading.mark(mention.from, mention.to, if exact { Use::Aside } else { Use::Free });
     }
     super::namesake::by_namespace(reading);
     reading.mentions.sort_by_key(|mention| mention.from);
     let adding = (0..sentence.len()).any(|at| {
         lexicon::is(&sentence, at, Class::Also) && !(sentence.is(at, &["more", "on", "plus"]))
             || sentence.is(at, &["plus"]) && at <= 1
-    }) || (sentence.is(0, &["and", "plus"]) && sentence.len() > 1);
+    }) || (sentence.is(0, &["and", "plus"]) && sentence.len() > 1)
+        || (0..sentence.len()).any(|at| sentence.is(at, &["forgot", "along", "missing", "forgotten"]) && !sentence.is(at + 1, &["with"]));
     reading.additive = adding && before.begun;
 }

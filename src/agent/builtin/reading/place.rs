@@ -34,7 +34,7 @@ pub(crate) fn lead(sentence: &Sentence, from: usize) -> Lead {
         {
             return Lead::Instead;
         }
-        if word == "not" && sentence.text(before.wrapping_sub(1)) == "," {
+        if word == "not" && (before == 0 || matches!(sentence.text(before - 1), "," | "-" | "–" | "—" | "(")) {
             return Lead::Instead;
         }
         if sentence.is(before, &["from", "form", "frm", "fromm"])
@@ -163,12 +163,17 @@ pub(super) fn read_weak(reading: &mut Reading, directory: &Directory, before: &B
     let asked = before.focus.as_deref().is_some_and(|focus| focus.ends_with(".connection"));
     let asked_for: Vec<bool> = reading.described.iter().map(|described| !described).collect();
     let namespace = before.focus.as_deref() == Some("destination.namespace");
+    // `not the notebook, the lake`
+    let changed = before.begun
+        && (0..reading.sentence.len()).any(|at| matches!(lead(&reading.sentence, at), Lead::Instead))
+        && !reading.transfer;
     let spotted = spot(reading, directory, &asked_for, &|mention, lead| {
         if namespace && mention.to == mention.from + 1 {
             return false;
         }
         let noun = mention.to > mention.from + 1;
-        let place = matches!(lead, Lead::Source | Lead::Destination | Lead::Beside) || noun || asked;
+        let place =
+            matches!(lead, Lead::Source | Lead::Destination | Lead::Beside | Lead::Instead) || noun || asked || changed;
         // A word of a label is no name: a stream of that name has been read before.
         place && !(lead == Lead::Source && streams.named(&mention.names.concat()).is_some())
     });
@@ -378,6 +383,39 @@ fn narrowed(before: Option<Place>, place: Place) -> Place {
     let Some(before) = before else { return place };
     let both: Vec<String> = before.names.iter().filter(|name| place.names.contains(name)).cloned().collect();
     if both.is_empty() { before } else { Place { names: both, ..before } }
+}
+
+/// Connections written with a slip, right behind a word that leads a place.
+pub(super) fn read_slips(reading: &mut Reading, directory: &Directory, before: &Before, streams: &Streams) {
+    let sentence = reading.sentence.clone();
+    for at in 0..sentence.len() {
+        let word = reading.free(at) && matches!(sentence.kind(at), Some(Kind::Word | Kind::Quoted));
+        let lead = lead(&sentence, at);
+        let open = match lead {
+            Lead::Source => reading.source.is_none() && before.source.is_empty(),
+            Lead::Destination => reading.destination.is_none() && before.destination.is_empty(),
+            _ => false,
+        };
+        if !word || !open || lexicon::is_english(sentence.word(at)) || directory.foreign_system(&sentence, at).is_some() {
+            continue;
+        }
+        let Some(mut slip) = directory.slip(&sentence, at).filter(|_| streams.named(sentence.text(at)).is_none()) else {
+            continue;
+        };
+        slip.names.retain(|name| {
+            directory.get(name).is_some_and(|known| if lead == Lead::Source { known.source } else { known.destination })
+        });
+        if slip.names.is_empty() {
+            continue;
+        }
+        reading.mark(slip.from, slip.to, Use::Connection);
+        let place = Place { words: sentence.name(slip.from, slip.to), names: slip.names, how: slip.how, system: None };
+        if lead == Lead::Source {
+            reading.source = Some(place);
+        } else {
+            reading.destination = Some(place);
+        }
+    }
 }
 
 /// Places that are none of the workspace's: a slip, a system without a connection, an unknown name.

@@ -37,6 +37,29 @@ fn dates(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
         let month = months.get(sentence.word(at + 1 + suffix(at + 1)))?;
         Some((*month, first, 2 + suffix(at + 1)))
     };
+    // `the 1st of January, April and July`: one day, several months
+    let the = usize::from(sentence.is(at, &["the"]));
+    if let Some((day, length)) = ordinal(sentence, at + the)
+        && sentence.is(at + the + length, &["of", "in"])
+    {
+        let start = at + the + length + 1;
+        let mut listed = vec![*months.get(sentence.word(start))?];
+        let mut end = start + 1;
+        loop {
+            let comma = usize::from(sentence.text(end) == ",");
+            let and = usize::from(sentence.is(end + comma, &["and", "&"]));
+            let Some(month) = (comma + and > 0).then(|| months.get(sentence.word(end + comma + and))).flatten() else { break };
+            listed.push(*month);
+            end += comma + and + 1;
+        }
+        if listed.len() > 1 {
+            listed.sort_unstable();
+            listed.dedup();
+            pieces.months = Some(listed.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
+            pieces.month_days = Some(day.to_string());
+            return Some(end - at);
+        }
+    }
     let (month, day, mut used) = one(at)?;
     let mut found = vec![month];
     loop {

@@ -67,6 +67,8 @@ impl Walk<'_> {
                 list.loose.push((sentence.span(at, at + length).to_owned(), names.join("`, `")));
                 list.names.extend(names);
                 at += length;
+            } else if loose && list.to > from && self.begins_another(at) {
+                break;
             } else if let Some((to, named)) =
                 if loose { columns.loose_mention(sentence, at, &free) } else { columns.mention(sentence, at, &free) }
             {
@@ -93,7 +95,10 @@ impl Walk<'_> {
                 at += 1;
             }
             list.to = at;
-            let comma = usize::from(matches!(sentence.text(at), "," | "&" | "/" | "+"));
+            let bullet = |at: usize| {
+                matches!(sentence.text(at), "*" | "-" | "•" | "–") && crate::agent::builtin::reading::begins(sentence, at)
+            };
+            let comma = usize::from(matches!(sentence.text(at), "," | "&" | "/" | "+") || bullet(at) && loose);
             let and = usize::from(sentence.is(at + comma, &["and", "or", "plus", "nor"]));
             let also = usize::from(sentence.is(at + comma + and, &["also", "the"]) && and + comma > 0);
             if comma + and == 0 {
@@ -103,6 +108,17 @@ impl Walk<'_> {
         }
         list.names.dedup();
         (!list.names.is_empty() || !list.unknown.is_empty()).then_some(list)
+    }
+
+    /// `drop salary, and hired_on becomes …`: the next column has a clause of its own.
+    fn begins_another(&self, at: usize) -> bool {
+        let sentence = &self.context.reading.sentence;
+        let free = |at: usize| self.free(at);
+        let Some((to, _)) = self.context.columns.mention(sentence, at, &free) else { return false };
+        sentence.is(
+            to,
+            &["becomes", "become", "should", "must", "shall", "is", "are", "as", "will", "goes", "gets", "stays", "renamed", "called", "hashed", "redacted", "masked", "nulled"],
+        ) || matches!(sentence.text(to), "->" | "→" | "=>" | "=")
     }
 
     /// Whether an unknown name is one of the list and does not begin something else.
@@ -238,7 +254,8 @@ impl Walk<'_> {
                 continue;
             }
             let mut verb = list.to;
-            while sentence.is(
+            while lexicon::word_is(sentence.word(verb), Class::Carried)
+                || sentence.is(
                 verb,
                 &[
                     "only",
@@ -347,9 +364,14 @@ impl Walk<'_> {
     /// `hash the email and phone`, `null out ssn`, `mask all personal data`, `replace phone with null`.
     fn masked(&mut self, at: usize) -> Option<usize> {
         let sentence = self.context.reading.sentence.clone();
-        if sentence.is(at, &["replace", "set", "make", "turn"]) {
-            let list = self.column_list(at + 1, true)?;
-            let link = usize::from(sentence.is(list.to, &["with", "to", "by", "into"]));
+        if sentence.is(at, &["replace", "set", "make", "turn", "run", "put", "pass", "send", "store", "keep", "save", "load", "bring", "copy", "show"])
+            && self.free(at)
+        {
+            let list = self.column_list(at + 1, true).filter(|list| !list.names.is_empty())?;
+            let link = usize::from(sentence.is(list.to, &["with", "to", "by", "into", "through", "as", "in"]));
+            if link == 0 && !sentence.is(at, &["replace", "set", "make", "turn", "keep"]) {
+                return None;
+            }
             let article = usize::from(sentence.is(list.to + link, &["a", "an", "the", "its"]));
             let verb = list.to + link + article;
             let (class, length) = lexicon::longest(&sentence, verb, MASKS)?;
@@ -361,16 +383,24 @@ impl Walk<'_> {
         let (class, length) =
             lexicon::longest(&sentence, at, MASKS).filter(|(_, length)| (at..at + length).all(|at| self.free(at)))?;
         let mut start = at + length;
-        while sentence.is(start, &["on", "for", "of", "out", "also"]) || matches!(sentence.text(start), "=" | ":") {
+        while sentence.is(start, &["on", "for", "of", "out", "also", "to", "over", "in", "all", "please"])
+            && self.context.columns.mention(&sentence, start, &|at| self.free(at)).is_none()
+            || matches!(sentence.text(start), "=" | ":") {
             start += 1;
         }
         // `keep the ip, but hash it`: the columns that were spoken of last.
-        if sentence.is(start, &["it", "them", "those", "these", "that", "both"])
-            && let Some(names) = self.named_last(at)
-        {
-            self.take(at, start + 1);
-            self.mask(at, names, class, start + 1);
-            return Some(start + 1);
+        if sentence.is(start, &["it", "them", "those", "these", "that", "both"]) {
+            if let Some(names) = self.named_last(at) {
+                self.take(at, start + 1);
+                self.mask(at, names, class, start + 1);
+                return Some(start + 1);
+            }
+            if sentence.len() <= 6 {
+                // `redact it instead`: what the plan on offer masks.
+                self.take(at, start + 1);
+                self.remask(at, class);
+                return Some(start + 1);
+            }
         }
         let list = self.column_list(start, true)?;
         self.take(at, list.to);
@@ -407,8 +437,16 @@ impl Walk<'_> {
         while sentence.is(behind, &["with", "by", "using", "as", "to", "a", "an", "the", "via"]) {
             behind += 1;
         }
+        let clause = (at..sentence.len()).find(|here| matches!(sentence.text(*here), "." | ";" | "!")).unwrap_or(sentence.len());
+        let visible = (at..clause).any(|here| {
+            sentence.is(here, &["last", "first", "leading", "trailing"])
+                && (here + 1..here + 4).any(|noun| {
+                    sentence.is(noun, &["digits", "digit", "characters", "character", "letters", "letter", "chars", "numbers", "four", "two", "three"])
+                })
+        });
         let closer = match sentence.word(behind) {
             "partially" | "partly" | "partial" => Some((Class::Partial, 1)),
+            _ if visible && matches!(class, Class::Mask | Class::Redact) => Some((Class::Partial, 0)),
             _ => lexicon::longest(&sentence, behind, &[Class::Hash, Class::Redact, Class::Nullify])
                 .filter(|_| class == Class::Mask),
         };
@@ -431,6 +469,17 @@ impl Walk<'_> {
         if !names.is_empty() {
             self.change(at, Change::Mask(names, kind));
         }
+    }
+
+    /// Another mask for whatever the plan on offer masks.
+    fn remask(&mut self, at: usize, class: Class) {
+        let kind = match class {
+            Class::Hash => MaskSpec::Hash,
+            Class::Partial => MaskSpec::Partial,
+            Class::Nullify => MaskSpec::Null,
+            _ => MaskSpec::Redact,
+        };
+        self.change(at, Change::Mask(Vec::new(), kind));
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) use scope::Scope;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Change {
     Read(ReadSpec),
+    /// How to read where the way that was asked for is not open.
+    Otherwise(ReadSpec),
     Write(WriteSpec),
     /// No row twice.
     Dedupe,
@@ -41,6 +43,8 @@ pub(super) enum Change {
     Unmask(Vec<String>),
     /// Another number in the filter that stands.
     Bound(String),
+    /// Other values in place of those of the filter that stands, as SQL literals.
+    Values(Vec<String>),
     /// Another value for one in the filter that stands.
     Swap {
         from: String,
@@ -97,6 +101,8 @@ pub(super) struct Context<'a> {
     pub focus: Option<&'a str>,
     /// Some stream is read incrementally already.
     pub incremental: bool,
+    /// Some stream of the plan on offer has a filter.
+    pub filtered: bool,
 }
 
 /// A walk over the tokens that nothing has read yet.
@@ -114,11 +120,13 @@ pub(super) fn read(context: &Context<'_>) -> Treatment {
     walk.lookback();
     walk.keys();
     walk.merge_on();
+    walk.asked_key();
     walk.modes();
     walk.masks_first();
     walk.conditions();
     walk.bound();
     walk.swap();
+    walk.values();
     walk.columns();
     walk.cursors();
     let free = |at: usize| walk.free(at);

@@ -1,6 +1,6 @@
 //! How rows are read and written: full, incremental, changes; append, merge, replace; cursor, key, lookback, deletes.
 
-use super::{Change, Walk};
+use super::{Change, Walk, scope};
 use crate::agent::builtin::knowledge::ColumnKind;
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
@@ -139,6 +139,23 @@ impl Walk<'_> {
         }
     }
 
+    /// Bare columns as the answer to a question about the key.
+    pub(super) fn asked_key(&mut self) {
+        let named = self.changes.iter().any(|placed| matches!(placed.change, Change::Key(_)));
+        if self.context.focus != Some("streams.key") || named {
+            return;
+        }
+        let len = self.context.reading.sentence.len();
+        let found = (0..len).find_map(|at| {
+            (self.free(at)).then(|| self.column_list(at, true)).flatten().filter(|list| !list.names.is_empty()).map(|list| (at, list))
+        });
+        if let Some((at, list)) = found {
+            self.take(at, list.to);
+            self.own_columns(&list, "streams.key");
+            self.change(at, Change::Key(list.names));
+        }
+    }
+
     /// `merge guests into the lake on guest_id`: the key of a verb that stands before.
     pub(super) fn merge_on(&mut self) {
         let sentence = self.context.reading.sentence.clone();
@@ -235,14 +252,47 @@ impl Walk<'_> {
             self.change(at, change);
             at += length;
         }
+        self.otherwise();
         self.cdc_over_incremental();
+    }
+
+    /// `by CDC if that is possible, otherwise incremental`: the second way is for where the first is not open.
+    fn otherwise(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        let Some(turn) = (1..sentence.len()).find(|at| {
+            sentence.is(*at, &["otherwise", "else", "alternatively"])
+                || sentence.is(*at, &["if"]) && sentence.is(at + 1, &["not"])
+                || sentence.is(*at, &["fall", "falling"]) && sentence.is(at + 1, &["back"])
+                || sentence.is(*at, &["or"]) && sentence.is(at + 1, &["else"])
+        }) else {
+            return;
+        };
+        let read = |placed: &super::Placed| match placed.change {
+            Change::Read(read) => Some(read),
+            _ => None,
+        };
+        let first = self.changes.iter().find(|placed| placed.at < turn && read(placed).is_some()).and_then(read);
+        let second = self.changes.iter().position(|placed| placed.at > turn && read(placed).is_some());
+        if let (Some(first), Some(second)) = (first, second)
+            && let Some(placed) = self.changes.get_mut(second)
+            && let Some(other) = read(placed).filter(|other| *other != first)
+        {
+            placed.change = Change::Otherwise(other);
+        }
     }
 
     /// `stream every change incrementally`: the log is read, which is incremental by itself.
     fn cdc_over_incremental(&mut self) {
-        if self.changes.iter().any(|placed| placed.change == Change::Read(ReadSpec::Cdc)) {
-            self.changes.retain(|placed| placed.change != Change::Read(ReadSpec::Incremental));
-        }
+        let reading = self.context.reading;
+        let captured: Vec<_> = self
+            .changes
+            .iter()
+            .filter(|placed| placed.change == Change::Read(ReadSpec::Cdc))
+            .map(|placed| scope::of(reading, placed.at))
+            .collect();
+        self.changes.retain(|placed| {
+            placed.change != Change::Read(ReadSpec::Incremental) || !captured.contains(&scope::of(reading, placed.at))
+        });
     }
 
     /// Words of modes that say something else here.
@@ -281,7 +331,9 @@ impl Walk<'_> {
     pub(super) fn cursors(&mut self) {
         let sentence = self.context.reading.sentence.clone();
         let incremental = self.context.incremental
-            || self.changes.iter().any(|placed| placed.change == Change::Read(ReadSpec::Incremental));
+            || self.changes.iter().any(|placed| {
+                matches!(placed.change, Change::Read(ReadSpec::Incremental) | Change::Otherwise(ReadSpec::Incremental))
+            });
         let asked = self.context.focus == Some("streams.cursor");
         let mut found = false;
         let mut at = 0;
@@ -363,15 +415,48 @@ impl Walk<'_> {
             }
             at += length;
         }
-        if !found && asked {
+        if !found && asked && self.changes.is_empty() {
             self.asked_cursor();
         }
         self.use_column(incremental || asked);
-        let named = self.changes.iter().any(|placed| matches!(placed.change, Change::Cursor(_)));
-        if incremental && !named {
+        let named =
+            |walk: &Self| walk.changes.iter().any(|placed| matches!(placed.change, Change::Cursor(_)));
+        if incremental && !named(self) {
             self.column_is();
         }
+        if !named(self) {
+            self.told_by(incremental);
+        }
         self.null_cursor();
+    }
+
+    /// `ChangedUtc tells you`, `use updated_at to detect new rows`: a column of time beside words of change.
+    fn told_by(&mut self, incremental: bool) {
+        const NEWS: &[&str] = &[
+            "new", "changes", "changed", "change", "updates", "updated", "modified", "detect", "delta", "deltas", "track",
+            "tells", "tell", "shows", "indicates", "says", "spot", "recognise", "recognize", "news", "newer",
+        ];
+        let sentence = self.context.reading.sentence.clone();
+        for at in 0..sentence.len() {
+            let Some((to, column)) = self.context.columns.mention(&sentence, at, &|at| self.free(at)) else { continue };
+            let temporal = column.names.first().and_then(|name| self.context.columns.get(name)).is_some_and(|column| {
+                matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date)
+            });
+            let from = crate::agent::builtin::reading::clause_start(&sentence, at);
+            let end = (to..sentence.len())
+                .find(|here| matches!(sentence.text(*here), "." | ";" | "!" | "?"))
+                .unwrap_or(sentence.len());
+            let news = (from..at).chain(to..end).any(|here| sentence.is(here, NEWS) && !self.context.reading.is(here, super::Use::Stream));
+            let everyday = lexicon::is_known(sentence.word(at)) && to == at + 1;
+            if !temporal || everyday || !(news || incremental) {
+                continue;
+            }
+            if !incremental && !news {
+                continue;
+            }
+            self.name_cursor(at, at, to, &column);
+            return;
+        }
     }
 
     fn name_cursor(&mut self, at: usize, from: usize, to: usize, named: &Named) {

@@ -14,7 +14,7 @@ impl Reader<'_> {
         let mut negated = None;
         while let Some(word) = Some(self.sentence.word(here)).filter(|word| !word.is_empty()) {
             match word {
-                "no" | "without" | "missing" | "lacking" | "lack" | "empty" => negated = Some(false),
+                "no" | "without" | "missing" | "lacking" | "lack" | "lacks" | "empty" => negated = Some(false),
                 "non-null" | "non-empty" | "valid" => negated = Some(true),
                 "null" if here == at => negated = Some(false),
                 "have" | "has" | "had" | "having" | "with" => negated = negated.or(Some(true)),
@@ -27,7 +27,7 @@ impl Reader<'_> {
         }
         let negated = negated.filter(|_| here > at)?;
         let (to, named) = self.columns.mention(self.sentence, here, self.free)?;
-        if self.compares(to) || self.sentence.kind(to) == Some(Kind::Operator) {
+        if self.compares(to) || self.sentence.is(to, &["of"]) || self.sentence.kind(to) == Some(Kind::Operator) {
             return None;
         }
         let column = named.names.first()?.clone();
@@ -98,8 +98,12 @@ impl Reader<'_> {
             && !lexicon::is_known(&token.word)
             && !participle(&token.word)
             && self.columns.mention(self.sentence, at, self.free).is_none();
-        let led = (at.saturating_sub(4)..at)
-            .any(|here| self.sentence.is(here, &["with", "where", "whose", "having", "only", "for", "of"]));
+        let clause = (0..at).rev().find(|here| matches!(self.sentence.text(*here), "." | ";" | "!" | "?")).unwrap_or(0);
+        let led = (at.saturating_sub(4)..at).any(|here| {
+            self.sentence.is(here, &["only", "for", "of", "from", "in", "by", "filter", "filtered", "filtering"])
+                || self.sentence.text(here) == "("
+        }) || (at.saturating_sub(14).max(clause)..at)
+            .any(|here| self.sentence.is(here, &["with", "where", "whose", "having", "and"]));
         let counted = token.kind == Kind::Number
             && column.kind == ColumnKind::Number
             && !crate::agent::builtin::schedule::unit(self.sentence.word(at + 1)).is_some();
@@ -117,6 +121,16 @@ pub(super) fn participle(word: &str) -> bool {
         || matches!(
             word,
             "left"
+                | "become"
+                | "becomes"
+                | "arrive"
+                | "come"
+                | "appear"
+                | "land"
+                | "stay"
+                | "go"
+                | "never"
+                | "not"
                 | "dropped"
                 | "excluded"
                 | "removed"

@@ -34,7 +34,13 @@ impl Reader<'_> {
             if let Some((comparison, used)) = self.worded(at + 1, false, column) {
                 return Some((comparison, used + 1));
             }
+            let bare = column.kind == ColumnKind::Text
+                && (self.free)(at + 1)
+                && sentence.kind(at + 1) == Some(Kind::Word)
+                && !sentence.is(at + 1, &["the", "our", "my", "all", "each", "every", "those", "it", "them"])
+                && sentence.is(at.wrapping_sub(2), &["a", "an", "the", "with", "having"]);
             let value = matches!(sentence.kind(at + 1), Some(Kind::Number)) && column.kind == ColumnKind::Number
+                || bare
                 || sentence.get(at + 1).is_some_and(|token| token.quote == Some('\''));
             return value.then_some((Comparison::Is("="), 1));
         }
@@ -55,6 +61,13 @@ impl Reader<'_> {
             }
             if sentence.is(at + lead, &["not"]) {
                 negated = true;
+                lead += 1;
+            }
+            // `is still empty`, `is always true`
+            while sentence.is(
+                at + lead,
+                &["still", "currently", "already", "always", "now", "exactly", "yet", "also", "actually", "strictly", "only"],
+            ) {
                 lead += 1;
             }
         } else if sentence.is(at, &["not", "never"]) {
@@ -147,10 +160,14 @@ impl Reader<'_> {
                 if or_equal(at + 1) { flip("<=", ">") } else { flip("<", ">=") },
                 1 + than(at + 1) + usize::from(or_equal(at + 1) && sentence.is(at + 4, &["to"])),
             ),
-            "no" if sentence.is(at + 1, &["less", "fewer", "earlier"]) && sentence.is(at + 2, &["than"]) => {
+            "no" if sentence.is(at + 1, &["less", "fewer", "earlier", "lower", "smaller"])
+                && sentence.is(at + 2, &["than"]) =>
+            {
                 (Comparison::Is(">="), 3)
             }
-            "no" if sentence.is(at + 1, &["more", "later"]) && sentence.is(at + 2, &["than"]) => {
+            "no" if sentence.is(at + 1, &["more", "later", "higher", "bigger", "greater", "larger"])
+                && sentence.is(at + 2, &["than"]) =>
+            {
                 (Comparison::Is("<="), 3)
             }
             "above" | "over" | "exceeds" | "exceeding" | "exceed" | "after" | "beyond" | "past" => (flip(">", "<="), 1),

@@ -57,7 +57,8 @@ impl Walk<'_> {
         };
         let mut here = to + usize::from(sentence.is(to, &["column", "field"]));
         let mut linked = verb.is_some();
-        while sentence.is(
+        while lexicon::word_is(sentence.word(here), Class::Carried) && !self.ends_name(here)
+            || sentence.is(
             here,
             &[
                 "to", "as", "into", "just", "simply", "is", "should", "be", "called", "named", "renamed", "gets",
@@ -69,7 +70,7 @@ impl Walk<'_> {
             if name_here {
                 break;
             }
-            linked |= sentence.is(here, &["as", "called", "named", "renamed", "becomes"])
+            linked |= sentence.is(here, &["as", "called", "named", "renamed", "becomes", "become"])
                 || matches!(sentence.text(here), "->" | "→" | "=>");
             here += 1;
         }
@@ -77,8 +78,10 @@ impl Walk<'_> {
             sentence.get(here).filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted) && self.free(here))?;
         let name = token.text.clone();
         let typed = type_at(&sentence, here).is_some() && verb.is_none();
+        // `call full_name worker`
+        let direct = here == to && verb.is_some() && sentence.is(at, &["call", "name", "label", "rename", "alias"]);
         if !linked
-            || here == to
+            || here == to && !direct
             || typed
             || (token.kind == Kind::Word
                 && sentence
@@ -132,9 +135,15 @@ impl Walk<'_> {
         while verb.is_some() && sentence.is(start, &["the", "type", "of", "column"]) {
             start += 1;
         }
-        let list = self.column_list(start, verb.is_some())?;
+        // `rename a to b and cast it to double`
+        let pronoun = verb.is_some() && sentence.is(start, &["it", "them", "those", "both"]);
+        let before = pronoun.then(|| self.named_last(at)).flatten();
+        let list = match before {
+            Some(names) => List { names, unknown: Vec::new(), loose: Vec::new(), to: start + 1 },
+            None => self.column_list(start, verb.is_some())?,
+        };
         let mut here = list.to;
-        while sentence.is(here, LINKS) || matches!(sentence.text(here), "->" | "→" | "::" | ":") {
+        while sentence.is(here, LINKS) || lexicon::word_is(sentence.word(here), Class::Carried) || matches!(sentence.text(here), "->" | "→" | "::" | ":") {
             here += 1;
         }
         let (type_name, to) = type_at(&sentence, here)?;
@@ -170,6 +179,10 @@ impl Walk<'_> {
             return None;
         }
         let list = self.column_list(at + length, false)?;
+        if let Some(to) = self.only_behind(at + length) {
+            self.take(at, to);
+            return Some(to);
+        }
         self.take(at, list.to);
         self.change(at, Change::Restore(list.names));
         Some(list.to)
@@ -218,6 +231,17 @@ impl Walk<'_> {
                         &["want", "need", "take", "keep", "copy", "load", "use", "get", "bring", "include"],
                     ),
             );
+        // `these fields in the lake:` and a list
+        let mut length = length;
+        while noun.is_some()
+            && (self.context.reading.is(at + length, Use::Connection)
+                || self.context.reading.is(at + length, Use::Namespace)
+                || sentence.is(at + length, &["in", "into", "to", "the", "from", "at", "for"])
+                || matches!(sentence.text(at + length), ":" | "*" | "-" | "•"))
+            && self.context.columns.mention(&sentence, at + length, &|at| self.free(at)).is_none()
+        {
+            length += 1;
+        }
         let called = noun.is_some()
             || (at + length..at + length + 3).any(|at| sentence.is(at, &["column", "columns", "field", "fields"]));
         let list = self.column_list(at + length, called)?;
@@ -236,7 +260,10 @@ impl Walk<'_> {
     pub(super) fn bracketed(&mut self) {
         let sentence = self.context.reading.sentence.clone();
         for at in 1..sentence.len() {
-            let opens = sentence.text(at) == "(" && self.context.reading.is(at - 1, Use::Stream);
+            let behind = self.context.reading.is(at - 1, Use::Stream)
+                || self.context.reading.is(at - 1, Use::Connection)
+                || self.context.reading.is(at - 1, Use::Namespace);
+            let opens = sentence.text(at) == "(" && behind;
             let start = at + 1 + usize::from(sentence.is(at + 1, &["only", "just"]));
             if let Some(list) = opens
                 .then(|| self.column_list(start, false))
@@ -297,8 +324,12 @@ impl Walk<'_> {
         }
         let gone = sentence.is(verb, &["left", "taken", "kept", "stay", "stays", "leave", "thrown", "cut", "stripped"])
             && sentence.is(verb + 1, &["out", "away", "off", "aside", "behind"]);
+        // `phone out as well`
+        let ends = verb + 1 >= sentence.len()
+            || sentence.kind(verb + 1) == Some(Kind::Mark)
+            || sentence.is(verb + 1, &["as", "too", "also", "please", "again", "and"]);
         let out = sentence.is(verb, &["out", "off", "away", "behind"])
-            && sentence.is(verb - 1, &["stay", "stays", "is", "are", "be", "get"]);
+            && (verb > 0 && sentence.is(verb - 1, &["stay", "stays", "is", "are", "be", "get"]) || ends);
         let plain = sentence.is(
             verb,
             &[
@@ -333,7 +364,7 @@ impl Walk<'_> {
         } else {
             usize::from(plain || out || goes)
         };
-        (verb > list.to && length > 0).then_some(verb + length)
+        ((verb > list.to || out && ends) && length > 0).then_some(verb + length)
     }
 
     /// `id and email only`, `id, email and nothing else`: the columns that are kept stand before the word.
