@@ -107,7 +107,8 @@ fn after_restart(say: &str) -> Option<String> {
             thrown = true;
             at += length;
         } else if sentence.kind(at) == Some(super::token::Kind::Mark)
-            || sentence.is(at, &["ok", "okay", "no", "please", "let's", "lets", "and", "then", "now", "instead", "well", "so"])
+            || sentence
+                .is(at, &["ok", "okay", "no", "please", "let's", "lets", "and", "then", "now", "instead", "well", "so"])
         {
             at += 1;
         } else {
@@ -143,7 +144,8 @@ fn names_both_ends(sentence: &Sentence, directory: &Directory) -> bool {
             || lexicon::is(sentence, at, lexicon::Class::WeakTransfer)
             || lexicon::word_is(sentence.word(at), lexicon::Class::To)
     });
-    verb && takes(true).any(|source| takes(false).any(|destination| destination.name != source.name))
+    let tells = !sentence.raw.contains('?') && !sentence.is(0, &["what", "which", "why", "how", "when", "who"]);
+    (verb || tells) && takes(true).any(|source| takes(false).any(|destination| destination.name != source.name))
 }
 
 /// What the plan on offer does and when, for whoever asks.

@@ -260,10 +260,23 @@ pub(super) fn read(sentence: &Sentence, standing: Standing) -> Intent {
     if let Some(intent) = question(sentence, standing) {
         return intent;
     }
-    if says(sentence, "topics") && !(moves(sentence) && has_place(sentence)) && !standing.asked && !standing.named {
+    if says(sentence, "topics")
+        && !(moves(sentence) && has_place(sentence))
+        && !standing.asked
+        && !wants_data(sentence, standing)
+    {
         return Intent::Decline(NOT_OURS);
     }
     Intent::Move
+}
+
+/// A connection is named, and something is wanted of it: no talk of the weather.
+fn wants_data(sentence: &Sentence, standing: Standing) -> bool {
+    let wanted = any(
+        sentence,
+        &["need", "needs", "want", "wants", "require", "requires", "refresh", "please", "should", "must"],
+    );
+    standing.named && (has(sentence, Class::Transfer) || wanted && sentence.len() > 6)
 }
 
 /// An error in quotation marks, and somebody who asks about it.
@@ -276,7 +289,14 @@ fn quotes_error(sentence: &Sentence) -> bool {
                 .iter()
                 .any(|mark| text.contains(mark))
     });
-    error && any(sentence, &["why", "what", "how", "getting", "get", "keep", "keeps", "see", "seeing", "says", "fix", "help", "throws", "means", "mean"])
+    error
+        && any(
+            sentence,
+            &[
+                "why", "what", "how", "getting", "get", "keep", "keeps", "see", "seeing", "says", "fix", "help",
+                "throws", "means", "mean",
+            ],
+        )
         && !any(sentence, &["where", "whose"])
 }
 
@@ -385,13 +405,17 @@ fn refused(sentence: &Sentence, standing: Standing) -> Option<&'static str> {
         }
     }
     // `update the price of all products`: a change of somebody's data.
-    let edits = sentence.is(start, &["update", "change", "increase", "decrease", "raise", "lower", "modify", "edit", "correct", "fix"])
+    let edits = sentence
+        .is(start, &["update", "change", "increase", "decrease", "raise", "lower", "modify", "edit", "correct", "fix"])
         && !standing.begun
         && !standing.asked
         && !standing.named
         && !copying
         && sentence.len() > start + 2
-        && !any(sentence, &["schedule", "pipeline", "plan", "filter", "destination", "source", "stream", "run", "it", "that"]);
+        && !any(
+            sentence,
+            &["schedule", "pipeline", "plan", "filter", "destination", "source", "stream", "run", "it", "that"],
+        );
     if edits {
         return Some(NO_CHANGES);
     }

@@ -141,22 +141,21 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     }
     words.known.extend(VALUES.numbers.keys().cloned());
     for (class, phrases) in classes {
-        let correctable =
-            !matches!(
-                class,
-                Class::Filler
-                    | Class::Generic
-                    | Class::Greeting
-                    | Class::Thanks
-                    | Class::Pronoun
-                    | Class::Modal
-                    | Class::Correction
-                    | Class::Carried
-                    | Class::Denial
-                    | Class::Hedge
-                    | Class::Taking
-                    | Class::Taken
-            );
+        let correctable = !matches!(
+            class,
+            Class::Filler
+                | Class::Generic
+                | Class::Greeting
+                | Class::Thanks
+                | Class::Pronoun
+                | Class::Modal
+                | Class::Correction
+                | Class::Carried
+                | Class::Denial
+                | Class::Hedge
+                | Class::Taking
+                | Class::Taken
+        );
         let by_first = words.phrases.entry(class).or_default();
         for phrase in phrases {
             let tokens: Vec<String> = Sentence::new(&phrase).tokens.into_iter().map(|token| token.word).collect();

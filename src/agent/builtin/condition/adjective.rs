@@ -3,7 +3,7 @@
 use super::expression::Comparison;
 use super::expression::{Expression, literal};
 use super::{Condition, Read, Reader, Unclear};
-use crate::agent::builtin::fold::{fold, parts};
+use crate::agent::builtin::fold::{fold, parts, same_but_number};
 use crate::agent::builtin::knowledge::{Column, ColumnKind};
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::token::Kind;
@@ -27,7 +27,10 @@ impl Reader<'_> {
         if let Some(found) = self.state_with_noun(start, only.is_some()) {
             return Some(found.map(|condition| Condition { from: at, ..condition }));
         }
-        self.comparative(at).or_else(|| self.amount_alone(at)).or_else(|| self.window_of(at)).or_else(|| self.states_alone(at))
+        self.comparative(at)
+            .or_else(|| self.amount_alone(at))
+            .or_else(|| self.window_of(at))
+            .or_else(|| self.states_alone(at))
     }
 
     /// `the last 7 days of readings`: the stretch stands before the stream.
@@ -38,7 +41,10 @@ impl Reader<'_> {
         while self.sentence.is(noun, &["of", "the", "our", "all"]) {
             noun += 1;
         }
-        if noun == at + used || !(self.stream)(noun) || self.sentence.is(at.wrapping_sub(1), &["in", "from", "of", "over", "within", "re-read", "reread"]) {
+        if noun == at + used
+            || !(self.stream)(noun)
+            || self.sentence.is(at.wrapping_sub(1), &["in", "from", "of", "over", "within", "re-read", "reread"])
+        {
             return None;
         }
         let column = self.time_column(None).ok()?;
@@ -160,7 +166,8 @@ impl Reader<'_> {
             return None;
         }
         let flag = self.columns.all().any(|column| {
-            column.kind == ColumnKind::Boolean && parts(&column.name).last().is_some_and(|last| *last == fold(word))
+            column.kind == ColumnKind::Boolean
+                && parts(&column.name).last().is_some_and(|last| same_but_number(last, &fold(word)))
         });
         let known_state = is_state(word) || flag && here > at;
         if !(self.free)(here)
@@ -192,7 +199,8 @@ impl Reader<'_> {
             word.strip_prefix(prefix)
                 .filter(|rest| (is_state(rest) || self.flag(rest).is_some()) && !self.has_word(word) && rest.len() > 2)
         };
-        let flagged = |prefix: &str| word.strip_prefix(prefix).filter(|rest| self.flag(rest).is_some() && !self.has_word(word));
+        let flagged =
+            |prefix: &str| word.strip_prefix(prefix).filter(|rest| self.flag(rest).is_some() && !self.has_word(word));
         let (word, negated) = match word
             .strip_prefix("non-")
             .or_else(|| opposite("un"))
@@ -205,7 +213,8 @@ impl Reader<'_> {
         let says = |column: &Column| {
             let rest: Vec<String> =
                 parts(&column.name).into_iter().filter(|part| !FLAGS.contains(&part.as_str())).collect();
-            rest.concat() == fold(&word) || (column.kind == ColumnKind::Boolean && rest.contains(&fold(&word)))
+            same_but_number(&rest.concat(), &fold(&word))
+                || (column.kind == ColumnKind::Boolean && rest.contains(&fold(&word)))
         };
         if let Some(flag) = self.columns.all().find(|column| column.kind == ColumnKind::Boolean && says(column)) {
             return Some(Ok((Expression::Flag { column: flag.name.clone(), negated }, Vec::new())));
@@ -262,12 +271,12 @@ impl Reader<'_> {
     }
 
     /// The boolean column that is called so: `reefer`, `is_active`.
-    fn flag(&self, word: &str) -> Option<&Column> {
+    pub(super) fn flag(&self, word: &str) -> Option<&Column> {
         let word = fold(word);
         self.columns.all().find(|column| {
             let rest: Vec<String> =
                 parts(&column.name).into_iter().filter(|part| !FLAGS.contains(&part.as_str())).collect();
-            column.kind == ColumnKind::Boolean && rest.concat() == word
+            column.kind == ColumnKind::Boolean && same_but_number(&rest.concat(), &word)
         })
     }
 

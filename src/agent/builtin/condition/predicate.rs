@@ -11,8 +11,8 @@ use crate::agent::builtin::knowledge::{Column, ColumnKind};
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
 use crate::agent::builtin::token::Kind;
-pub(super) use edge::{ago, on};
 pub(super) use edge::edges;
+pub(super) use edge::{ago, on};
 use edge::{day, escaped, in_values, sql_moment};
 
 /// An expression, the token after it, and what was assumed for it.
@@ -83,12 +83,14 @@ impl Reader<'_> {
             return Some((inner.negated(), to, assumed));
         }
         // `who are not from country CH`
-        let copula = usize::from(self.sentence.is(at, &["are", "is", "were", "was", "come", "comes", "aren't", "isn't"]));
+        let copula =
+            usize::from(self.sentence.is(at, &["are", "is", "were", "was", "come", "comes", "aren't", "isn't"]));
         let not = usize::from(self.sentence.is(at + copula, &["not"]));
         let from = at + copula + not;
         if self.sentence.is(from, &["from", "in", "of"])
             && let Some((to, named)) = self.columns.mention(self.sentence, from + 1, self.free)
-            && let Some(column) = self.columns.get(named.names.first()?).filter(|column| self.beside(to, column).is_some())
+            && let Some(column) =
+                self.columns.get(named.names.first()?).filter(|column| self.beside(to, column).is_some())
         {
             let negated = not == 1 || self.sentence.is(at, &["aren't", "isn't"]);
             return self.plain(column, if negated { "<>" } else { "=" }, to, Vec::new());
@@ -276,8 +278,7 @@ impl Reader<'_> {
 
     fn between(&self, column: &Column, at: usize, negated: bool) -> Option<(Expression, usize)> {
         let name = column.name.clone();
-        let joins =
-            |at: usize| {
+        let joins = |at: usize| {
             self.sentence.is(at, &["and", "to", "&", "until", "till", "through"])
                 || matches!(self.sentence.text(at), "-" | "–")
         };
@@ -350,7 +351,7 @@ impl Reader<'_> {
         }
         let (moment, used) = moment::read(self.sentence, at + lead, self.now)?;
         let onwards = self.sentence.is(at + lead + used, &["onwards", "onward"])
-            || (self.sentence.is(at + lead + used, &["on", "and"])
+            || (self.sentence.is(at + lead + used, &["on", "and", "or"])
                 && self.sentence.is(at + lead + used + 1, &["later", "after", "onwards"]));
         if onwards {
             let words = if self.sentence.is(at + lead + used, &["onwards", "onward"]) { 1 } else { 2 };

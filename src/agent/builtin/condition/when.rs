@@ -14,7 +14,8 @@ impl Reader<'_> {
     pub(super) fn about_time(&self, at: usize) -> Read {
         let (verb, mut here) = self.event_verb(at);
         let not = usize::from(
-            self.sentence.is(here, &["not", "no"]) && self.sentence.is(here + 1, &["older", "newer", "later", "earlier"]),
+            self.sentence.is(here, &["not", "no"])
+                && self.sentence.is(here + 1, &["older", "newer", "later", "earlier"]),
         );
         here += not;
         let comparison = match self.sentence.word(here) {
@@ -44,8 +45,8 @@ impl Reader<'_> {
         if let Some((_, used)) = comparison {
             here += used;
         }
-        if let Some((Moment::Open(one, other), used)) =
-            (here..here + 2).find_map(|from| moment::read(self.sentence, from, self.now).filter(|_| stretch || comparison.is_some()))
+        if let Some((Moment::Open(one, other), used)) = (here..here + 2)
+            .find_map(|from| moment::read(self.sentence, from, self.now).filter(|_| stretch || comparison.is_some()))
         {
             return Some(Err(self.which_date(at, here + used, one, other)));
         }

@@ -8,18 +8,104 @@ use crate::agent::builtin::token::{Kind, Sentence};
 
 /// Words that speak of runs, so that it is worth asking which pipelines there are.
 const ABOUT: &[&str] = &[
-    "run", "runs", "rerun", "re-run", "retry", "redo", "stop", "cancel", "abort", "kill", "terminate", "halt", "pause",
-    "resume", "suspend", "hold", "freeze", "delete", "remove", "erase", "explain", "describe", "log", "logs", "status",
-    "history", "fail", "failed", "fails", "failing", "why", "how", "turn", "switch", "again", "another", "tell", "does",
-    "disable", "enable", "restart", "start", "trigger", "launch", "job", "pipeline", "broke", "broken", "went", "wrong",
-    "show", "unpause", "rid", "repeat", "kick", "did", "is", "what", "see", "drop", "scrap", "reactivate", "continue",
-    "progress", "finished", "interrupt", "once", "when", "output", "summarise", "summarize", "longer", "stopped", "end",
+    "run",
+    "runs",
+    "rerun",
+    "re-run",
+    "retry",
+    "redo",
+    "stop",
+    "cancel",
+    "abort",
+    "kill",
+    "terminate",
+    "halt",
+    "pause",
+    "resume",
+    "suspend",
+    "hold",
+    "freeze",
+    "delete",
+    "remove",
+    "erase",
+    "explain",
+    "describe",
+    "log",
+    "logs",
+    "status",
+    "history",
+    "fail",
+    "failed",
+    "fails",
+    "failing",
+    "why",
+    "how",
+    "turn",
+    "switch",
+    "again",
+    "another",
+    "tell",
+    "does",
+    "disable",
+    "enable",
+    "restart",
+    "start",
+    "trigger",
+    "launch",
+    "job",
+    "pipeline",
+    "broke",
+    "broken",
+    "went",
+    "wrong",
+    "show",
+    "unpause",
+    "rid",
+    "repeat",
+    "kick",
+    "did",
+    "is",
+    "what",
+    "see",
+    "drop",
+    "scrap",
+    "reactivate",
+    "continue",
+    "progress",
+    "finished",
+    "interrupt",
+    "once",
+    "when",
+    "output",
+    "summarise",
+    "summarize",
+    "longer",
+    "stopped",
+    "end",
 ];
 
 /// Words that speak of runs and of nothing else.
 const SURELY: &[&str] = &[
-    "run", "runs", "rerun", "re-run", "retry", "pipeline", "pipelines", "job", "log", "logs", "pause", "resume", "unpause",
-    "suspend", "status", "history", "restart", "explain", "abort", "kill",
+    "run",
+    "runs",
+    "rerun",
+    "re-run",
+    "retry",
+    "pipeline",
+    "pipelines",
+    "job",
+    "log",
+    "logs",
+    "pause",
+    "resume",
+    "unpause",
+    "suspend",
+    "status",
+    "history",
+    "restart",
+    "explain",
+    "abort",
+    "kill",
 ];
 
 /// Whether it is worth asking which pipelines there are. Under a plan on offer most words are about the plan.
@@ -40,7 +126,9 @@ pub(in crate::agent::builtin) fn without_name<'a>(
         let folded = fold(name);
         for from in 0..sentence.len() {
             let found = (from + 1..=sentence.len().min(from + 8)).find(|to| sentence.folded(from, *to) == folded);
-            if let Some(to) = found.filter(|to| !folded.is_empty() && best.is_none_or(|(from, end)| end - from < to - from)) {
+            if let Some(to) =
+                found.filter(|to| !folded.is_empty() && best.is_none_or(|(from, end)| end - from < to - from))
+            {
                 best = Some((from, to));
             }
         }
@@ -59,10 +147,14 @@ pub(in crate::agent::builtin) fn read(rest: &Sentence) -> Option<Intent> {
         return None;
     }
     let twice = |one: &[&str], other: &[&str]| (1..rest.len()).any(|at| rest.is(at - 1, one) && rest.is(at, other));
-    if says_why(rest) || any(rest, &["why", "diagnose"]) || any(rest, &["broke", "crashed", "failed"]) && any(rest, &["what"]) {
+    if says_why(rest)
+        || any(rest, &["why", "diagnose"])
+        || any(rest, &["broke", "crashed", "failed"]) && any(rest, &["what"])
+    {
         return Some(Intent::Diagnose);
     }
-    let denied = twice(&["not", "don't", "dont", "never"], &["run", "start"]) || any(rest, &["hold", "off", "snooze"]);
+    let off = any(rest, &["off"]) && any(rest, &["turn", "switch", "put", "take"]);
+    let denied = twice(&["not", "don't", "dont", "never"], &["run", "start"]) || any(rest, &["hold", "snooze"]) || off;
     if any(rest, &["resume", "unpause", "un-pause", "reactivate", "re-enable", "enable"])
         || twice(&["turn", "switch"], &["on"])
         || any(rest, &["on"]) && any(rest, &["turn", "switch"])
@@ -78,10 +170,11 @@ pub(in crate::agent::builtin) fn read(rest: &Sentence) -> Option<Intent> {
     if any(rest, &["delete", "remove", "erase", "destroy", "trash", "drop", "scrap", "rid", "bin"]) {
         return Some(Intent::Act("delete_pipeline"));
     }
-    let again = any(rest, &["again", "retry", "rerun", "re-run", "redo", "repeat", "restart", "relaunch", "re-execute"])
-        || twice(&["another"], &["go", "try", "shot", "chance", "run", "attempt"])
-        || twice(&["once", "time"], &["more"])
-        || twice(&["one"], &["more"]) && any(rest, &["time", "try", "run"]);
+    let again =
+        any(rest, &["again", "retry", "rerun", "re-run", "redo", "repeat", "restart", "relaunch", "re-execute"])
+            || twice(&["another"], &["go", "try", "shot", "chance", "run", "attempt"])
+            || twice(&["once", "time"], &["more"])
+            || twice(&["one"], &["more"]) && any(rest, &["time", "try", "run"]);
     if again {
         return Some(Intent::Act("retry_run"));
     }
@@ -92,15 +185,36 @@ pub(in crate::agent::builtin) fn read(rest: &Sentence) -> Option<Intent> {
         || twice(&["does", "do"], &["do", "work"])
         || any(rest, &["what"]) && any(rest, &["does", "do"])
         || any(rest, &["how"]) && any(rest, &["work", "works"])
-        || any(rest, &["what", "what's"]) && !any(rest, &["status", "doing", "progress", "state", "running", "last"]) && rest.len() <= 5;
+        || any(rest, &["what", "what's"])
+            && !any(rest, &["status", "doing", "progress", "state", "running", "last"])
+            && rest.len() <= 5;
     if explains && !any(rest, &["doing", "runs", "status", "history"]) {
         return Some(Intent::Explain);
     }
     let told = any(
         rest,
         &[
-            "status", "history", "runs", "doing", "going", "did", "finish", "finished", "done", "ran", "progress", "last",
-            "when", "show", "is", "has", "state", "succeed", "complete", "completed", "how",
+            "status",
+            "history",
+            "runs",
+            "doing",
+            "going",
+            "did",
+            "finish",
+            "finished",
+            "done",
+            "ran",
+            "progress",
+            "last",
+            "when",
+            "show",
+            "is",
+            "has",
+            "state",
+            "succeed",
+            "complete",
+            "completed",
+            "how",
         ],
     );
     if told {

@@ -61,7 +61,11 @@ impl Directory {
         for length in (1..=6).rev() {
             let to = at + length;
             if to > sentence.len()
-                || !(at..to).all(|at| free(at) && (sentence.kind(at) != Some(Kind::Mark) || sentence.text(at) == "-"))
+                || !(at..to).all(|here| {
+                    let inside = here > at && matches!(sentence.text(here), "-" | "'" | "’");
+                    free(here) && (sentence.kind(here) != Some(Kind::Mark) || inside)
+                })
+                || sentence.kind(to - 1) == Some(Kind::Mark)
             {
                 continue;
             }

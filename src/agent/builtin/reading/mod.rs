@@ -196,6 +196,7 @@ fn read_passages(
     columns(&mut reading, know, before)?;
     place::read_weak(&mut reading, directory, before, &streams);
     place::read_slips(&mut reading, directory, before, &streams);
+    place::read_bare(&mut reading, directory, before);
     let listings = destinations(&reading, know, directory, before)?;
     namespace::read(&mut reading, directory, &listings, &streams, before);
     target::read(&mut reading);
@@ -294,7 +295,10 @@ fn part_of_columns(reading: &mut Reading, columns: &super::link::column::Columns
                 super::fold::fold(last) == super::fold::fold(&mention.words)
             });
             let led = (mention.from.saturating_sub(2)..mention.from).any(|at| {
-                sentence.is(at, &["with", "have", "has", "having", "without", "where", "whose", "by", "no", "which", "lacking"])
+                sentence.is(
+                    at,
+                    &["with", "have", "has", "having", "without", "where", "whose", "by", "no", "which", "lacking"],
+                )
             });
             (to > mention.to || led && !spelled).then_some((index, mention.from, to))
         })

@@ -202,6 +202,14 @@ fn source_namespace(reading: &mut Reading, streams: &Streams, at: usize) {
     let noun = beside_noun(&sentence, at)
         || sentence.is(at + 1, &["database", "db"])
         || sentence.is(at.wrapping_sub(1), &["database", "db"]);
+    // `all of identity`
+    let whole = sentence.is(at.wrapping_sub(1), &["of"])
+        && at.checked_sub(2).is_some_and(|at| lexicon::word_is(sentence.word(at), Class::All));
+    if whole {
+        reading.source_namespace = Some(name.clone());
+        reading.mark(at, at + 1, Use::Namespace);
+        return;
+    }
     let from = place == Lead::Source
         || (noun && place != Lead::Destination && !after_destination(reading, at))
         || after_source(reading, at);

@@ -21,25 +21,34 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
         // `a where …, b where …`: a new stream begins inside what was read as one condition.
         let readable = |at: usize| free(at) || uses.get(at) == Some(&Use::Shaded) && begins_anew(&sentence, at);
         let found = (readable(at) && asked.get(at) == Some(&true) && !elsewhere(&sentence, at, before))
-            .then(|| streams.mention(&sentence, at, &readable, listed(reading, &sentence, at, before)))
+            .then(|| {
+                let due = listed(reading, &sentence, at, before) || of_place(reading, &sentence, at);
+                streams.mention(&sentence, at, &readable, due)
+            })
             .flatten();
         // `the finance team needs …`, `Study protocol 7 needs …`
-        let Some((to, found)) = found.filter(|(to, _)| !asks_for_itself(&sentence, to + usize::from(!lexicon::is_known(sentence.word(*to))))).filter(|(to, _)| {
-            let place = lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table);
-            // `orders as past_orders`: a name that it is to have.
-            let target = sentence.is(at.wrapping_sub(1), &["as", "called", "named"])
-                && !sentence.is(at.wrapping_sub(2), &["well"])
-                && !reading.mentions.is_empty();
-            let other = place || target || owns(&sentence, *to);
-            !other && !lexicon::is(&sentence, *to, Class::Column)
-        }) else {
+        let Some((to, found)) = found
+            .filter(|(to, _)| !asks_for_itself(&sentence, to + usize::from(!lexicon::is_known(sentence.word(*to)))))
+            .filter(|(to, _)| {
+                let place = lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table);
+                // `orders as past_orders`: a name that it is to have.
+                let target = sentence.is(at.wrapping_sub(1), &["as", "called", "named"])
+                    && !sentence.is(at.wrapping_sub(2), &["well"])
+                    && !reading.mentions.is_empty();
+                let other = place || target || owns(&sentence, *to);
+                !other && !lexicon::is(&sentence, *to, Class::Column)
+            })
+        else {
             at += 1;
             continue;
         };
         reading.mark(at, to, Use::Stream);
         mark_nouns(reading, at, to);
         corrected(reading, &sentence, at);
-        let spurned = spurned(&sentence, at) || passage::unwanted(&sentence, at);
+        // `vat isn't needed in invoice`: a column of it, and not the stream.
+        let holds = (at.saturating_sub(2)..at).any(|here| sentence.is(here, &["in", "of", "from", "for"]))
+            && reading.mentions.iter().any(|known| known.candidates.iter().any(|one| found.candidates.contains(one)));
+        let spurned = spurned(&sentence, at) || passage::unwanted(&sentence, at) && !holds;
         if spurned {
             // `orders — no, not orders, seats`: what was said before is taken back.
             reading.mentions.retain(|mention| !mention.candidates.iter().any(|known| found.candidates.contains(known)));
@@ -58,7 +67,8 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
 
 /// `guilds, no wait, guild_members`: what was said right before is taken back.
 fn corrected(reading: &mut Reading, sentence: &Sentence, at: usize) {
-    const AROUND: &[&str] = &["the", "er", "erm", "uh", "um", "hm", "hmm", "oh", "make", "that", "it", "or", "table", "of"];
+    const AROUND: &[&str] =
+        &["the", "er", "erm", "uh", "um", "hm", "hmm", "oh", "make", "that", "it", "or", "table", "of"];
     let Some(last) = reading.mentions.last().filter(|last| !last.left_out && last.to < at && at - last.to <= 8) else {
         return;
     };
@@ -73,7 +83,10 @@ fn corrected(reading: &mut Reading, sentence: &Sentence, at: usize) {
             return;
         }
     }
-    if found && here == at && let Some(last) = reading.mentions.pop() {
+    if found
+        && here == at
+        && let Some(last) = reading.mentions.pop()
+    {
         reading.mark(last.from, at, Use::Aside);
     }
 }
@@ -109,6 +122,29 @@ fn begins_anew(sentence: &Sentence, at: usize) -> bool {
     let joined =
         sentence.is(at.wrapping_sub(1 + the), &["and", "plus"]) || sentence.text(at.wrapping_sub(1 + the)) == ",";
     joined && (at + 1..at + 4).any(|here| sentence.is(here, &["where", "whose", "having"]))
+}
+
+/// `the entries of the shift logbook`: an everyday word that a place is said to have.
+fn of_place(reading: &Reading, sentence: &Sentence, at: usize) -> bool {
+    let mut here = at + 2;
+    while lexicon::word_is(sentence.word(here), Class::Determiner) {
+        here += 1;
+    }
+    let of = sentence.is(at + 1, &["of"]) && reading.is(here, Use::Connection);
+    // `the logbook's entries`
+    let owned =
+        at >= 3 && sentence.is(at - 1, &["s"]) && (at.saturating_sub(4)..at).any(|at| reading.is(at, Use::Connection));
+    // `entries from the logbook`, at the head of what is said
+    let mut place = at + 2;
+    while lexicon::word_is(sentence.word(place), Class::Determiner) {
+        place += 1;
+    }
+    let heads = at == 0 && reading.source.is_some();
+    let opens = heads
+        || (at == 0 || sentence.kind(at - 1) == Some(Kind::Mark))
+            && lexicon::is(sentence, at + 1, Class::From)
+            && reading.is(place, Use::Connection);
+    of || owned || opens
 }
 
 /// Whether a list of streams goes on here, so that an everyday word names one too.
@@ -147,6 +183,12 @@ fn mark_nouns(reading: &mut Reading, from: usize, to: usize) {
 fn leaves_out(sentence: &Sentence, at: usize, before: bool, names: &dyn Fn(usize) -> bool) -> bool {
     if let Some(length) = lexicon::phrase(sentence, at, Class::Except) {
         // `drop a copy of orders`, `no, the orders`: not a word for leaving out here.
+        // `every insert, update and delete of …`
+        let events = sentence.is(at, &["delete", "deletes", "remove"])
+            && (at.saturating_sub(4)..at).any(|here| sentence.is(here, &["insert", "update", "inserts", "updates"]));
+        if events {
+            return before;
+        }
         let lacks = sentence.is(
             at.wrapping_sub(1),
             &["have", "has", "had", "is", "are", "got", "see", "there's", "find", "getting", "still", "missing"],
@@ -361,8 +403,9 @@ fn says_when(sentence: &Sentence, at: usize) -> bool {
 /// `housekeping tasks` for `housekeeping_tasks`: the slip and the everyday word beside it are one name.
 fn two_words(reading: &Reading, streams: &Streams, at: usize, to: usize) -> Option<(usize, usize, Found)> {
     let word = |here: usize| reading.free(here) && reading.sentence.kind(here) == Some(Kind::Word);
-    [(at, to + 1), (at.wrapping_sub(1), to)]
+    [Some((at, to + 1)), at.checked_sub(1).map(|at| (at, to))]
         .into_iter()
+        .flatten()
         .filter(|(from, end)| (*from..*end).all(word) && end - from <= 3)
         .find_map(|(from, end)| streams.slip(reading.sentence.span(from, end)).map(|found| (from, end, found)))
 }
@@ -394,7 +437,8 @@ fn due(reading: &Reading, sentence: &Sentence, at: usize, to: usize, before: &Be
     }
     let focus = before.focus.as_deref() == Some("streams");
     // `subscritpions from the shop`: what opens a request stands where a stream is due.
-    let opens = lexicon::is(sentence, to, Class::From) || matches!(sentence.text(to), "->" | "=>" | "→");
+    let place = (to + 1..to + 4).any(|here| reading.is(here, Use::Connection));
+    let opens = place && (lexicon::is(sentence, to, Class::From) || matches!(sentence.text(to), "->" | "=>" | "→"));
     anchor(reading, sentence, at, before).unwrap_or(focus && sentence.len() <= 6 || opens && !before.begun)
 }
 
@@ -466,6 +510,10 @@ fn anchor(reading: &Reading, sentence: &Sentence, at: usize, before: &Before) ->
         if value {
             return Some(false);
         }
+        // `on plan pro`: a noun here.
+        if here > 0 && sentence.is(here - 1, &["on", "with", "of", "in", "by", "per", "whose"]) {
+            return Some(false);
+        }
         if lexicon::word_is(word, Class::WeakTransfer) {
             let objects = reading.transfer
                 || reading.destination.is_some()
@@ -502,7 +550,8 @@ fn in_list(reading: &Reading, sentence: &Sentence, at: usize) -> bool {
     while before > 0 && (separates(sentence, before - 1) || sentence.is(before - 1, &["the"])) {
         before -= 1;
     }
-    let behind_stream = before < at && before > 0 && (reading.is(before - 1, Use::Stream) || reading.is(before - 1, Use::Unknown));
+    let behind_stream =
+        before < at && before > 0 && (reading.is(before - 1, Use::Stream) || reading.is(before - 1, Use::Unknown));
     let ends = lexicon::is(sentence, at + 1, Class::From)
         || lexicon::is(sentence, at + 1, Class::To)
         || separates(sentence, at + 1) && (reading.is(at + 2, Use::Stream) || reading.is(at + 3, Use::Stream));
@@ -552,6 +601,7 @@ pub(super) fn settle(reading: &mut Reading, before: &Before) {
         lexicon::is(&sentence, at, Class::Also) && !(sentence.is(at, &["more", "on", "plus"]))
             || sentence.is(at, &["plus"]) && at <= 1
     }) || (sentence.is(0, &["and", "plus"]) && sentence.len() > 1)
-        || (0..sentence.len()).any(|at| sentence.is(at, &["forgot", "along", "missing", "forgotten"]) && !sentence.is(at + 1, &["with"]));
+        || (0..sentence.len())
+            .any(|at| sentence.is(at, &["forgot", "along", "missing", "forgotten"]) && !sentence.is(at + 1, &["with"]));
     reading.additive = adding && before.begun;
 }

@@ -231,17 +231,21 @@ pub(crate) fn begins(sentence: &Sentence, at: usize) -> bool {
         return false;
     }
     let line = sentence.raw.get(..before.end).unwrap_or("").rsplit('\n').next().unwrap_or("");
-    gap.matches('\n').count() > 1 || is_bullet(sentence, at) || sentence.text(at) == ">" || line.chars().count() < WRAPPED
+    gap.matches('\n').count() > 1
+        || is_bullet(sentence, at)
+        || sentence.text(at) == ">"
+        || line.chars().count() < WRAPPED
 }
 
 /// `> Could we get the tickets too?`: a line of somebody else's mail.
 fn is_quoted(sentence: &Sentence, at: usize) -> bool {
-    sentence.text(at) == ">" && (at == 0 || {
-        let (before, token) = (sentence.get(at - 1), sentence.get(at));
-        before.zip(token).is_some_and(|(before, token)| {
-            sentence.raw.get(before.end..token.start).is_some_and(|gap| gap.contains('\n'))
+    sentence.text(at) == ">"
+        && (at == 0 || {
+            let (before, token) = (sentence.get(at - 1), sentence.get(at));
+            before.zip(token).is_some_and(|(before, token)| {
+                sentence.raw.get(before.end..token.start).is_some_and(|gap| gap.contains('\n'))
+            })
         })
-    })
 }
 
 fn is_bullet(sentence: &Sentence, at: usize) -> bool {
@@ -327,7 +331,10 @@ fn later(sentence: &Sentence, at: usize) -> bool {
         || word(0) == "at" && word(1) == "some" && word(2) == "point"
         || word(0) == "another" && matches!(word(1), "day" | "time");
     when && (at.saturating_sub(8)..at + 9).any(|here| {
-        sentence.is(here, &["will", "may", "might", "we'll", "i'll", "can", "could", "want", "need", "follow", "come", "add", "do"])
+        sentence.is(
+            here,
+            &["will", "may", "might", "we'll", "i'll", "can", "could", "want", "need", "follow", "come", "add", "do"],
+        )
     })
 }
 
@@ -367,7 +374,8 @@ pub(crate) fn unwanted(sentence: &Sentence, at: usize) -> bool {
             || word(0) == "next" && word(1) == "time"
             || later(sentence, here)
             || matches!(word(0), "stay" | "stays" | "remain" | "remains" | "leave")
-                && (1..4).any(|step| word(step) == "where" && matches!(word(step + 1), "they" | "it" | "those" | "that"))
+                && (1..4)
+                    .any(|step| word(step) == "where" && matches!(word(step + 1), "they" | "it" | "those" | "that"))
     }) && !(from..to).any(|here| sentence.is(here, &["filter", "schedule", "column", "columns", "rows"]))
 }
 

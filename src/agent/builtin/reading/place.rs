@@ -1,6 +1,7 @@
 //! Which connection is the source and which the destination.
 
 use super::{Before, Place, Reading, Use, passage, region};
+use crate::agent::builtin::fold::fold;
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
 use crate::agent::builtin::link::connection::{Directory, Mention};
@@ -108,7 +109,12 @@ pub(crate) fn lead(sentence: &Sentence, from: usize) -> Lead {
                     | "first"
                     | "second"
             )
-            || matches!(sentence.text(before), "'" | "(" | "\"");
+            || matches!(sentence.text(before), "'" | "(" | "\"")
+            // `to: the notebook`
+            || matches!(sentence.text(before), ":" | "=")
+                && before.checked_sub(1).is_some_and(|at| {
+                    lexicon::word_is(sentence.word(at), Class::From) || lexicon::word_is(sentence.word(at), Class::To)
+                });
         if !skip {
             return Lead::None;
         }
@@ -161,6 +167,7 @@ pub(super) fn read_strong(reading: &mut Reading, directory: &Directory, before: 
 /// Connections named by a word of their label or kind, where a place is meant and nothing else goes by that name.
 pub(super) fn read_weak(reading: &mut Reading, directory: &Directory, before: &Before, streams: &Streams) {
     let asked = before.focus.as_deref().is_some_and(|focus| focus.ends_with(".connection"));
+    let sentence = reading.sentence.clone();
     let asked_for: Vec<bool> = reading.described.iter().map(|described| !described).collect();
     let namespace = before.focus.as_deref() == Some("destination.namespace");
     // `not the notebook, the lake`
@@ -172,8 +179,18 @@ pub(super) fn read_weak(reading: &mut Reading, directory: &Directory, before: &B
             return false;
         }
         let noun = mention.to > mention.from + 1;
-        let place =
-            matches!(lead, Lead::Source | Lead::Destination | Lead::Beside | Lead::Instead) || noun || asked || changed;
+        // `all billing tables`
+        let held = lexicon::is(&sentence, mention.to, Class::Table)
+            && mention.from.checked_sub(1).is_some_and(|at| {
+                lexicon::word_is(sentence.word(at), Class::All)
+                    || lexicon::word_is(sentence.word(at), Class::Determiner)
+                        && at.checked_sub(1).is_some_and(|at| lexicon::word_is(sentence.word(at), Class::All))
+            });
+        let place = held
+            || matches!(lead, Lead::Source | Lead::Destination | Lead::Beside | Lead::Instead)
+            || noun
+            || asked
+            || changed;
         // A word of a label is no name: a stream of that name has been read before.
         place && !(lead == Lead::Source && streams.named(&mention.names.concat()).is_some())
     });
@@ -232,8 +249,11 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
         let next = spot.mention.to;
         let as_source = sentence.is(next, &["as", "is", "being"])
             && (next..next + 3).any(|at| sentence.is(at, &["source", "origin"]));
-        let as_destination = sentence.is(next, &["as", "is", "being"])
-            && (next..next + 3).any(|at| sentence.is(at, &["destination", "target", "sink"]));
+        // `the lake <- orders`
+        let receives = matches!(sentence.text(next), "<-" | "<=" | "←" | "<--" | "<");
+        let as_destination = receives && can(directory, spot, false)
+            || sentence.is(next, &["as", "is", "being"])
+                && (next..next + 3).any(|at| sentence.is(at, &["destination", "target", "sink"]));
         // `postgres to bigquery`, `mysql -> snowflake`
         let before_arrow = matches!(spot.lead, Lead::None)
             && is_to(&sentence, next)
@@ -264,9 +284,15 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
     let led: Vec<Spotted> =
         spotted.iter().filter(|spot| matches!(spot.lead, Lead::Source | Lead::Destination)).cloned().collect();
     open.retain(|spot| {
-        let again = led.iter().any(|led| led.mention.names == spot.mention.names)
-            && matches!(spot.lead, Lead::None)
-            && spot.mention.to == spot.mention.from + 1;
+        // `rate cards … where they are: rates_drop`: a label that is said before the name itself.
+        let exact = |spot: &Spotted| {
+            matches!(spot.mention.names.as_slice(), [name] if fold(name) == sentence.folded(spot.mention.from, spot.mention.to))
+        };
+        let by_name = spotted.iter().any(|other| {
+            other.mention.from != spot.mention.from && other.mention.names == spot.mention.names && exact(other) && !exact(spot)
+        });
+        let again = (by_name || led.iter().any(|led| led.mention.names == spot.mention.names))
+            && matches!(spot.lead, Lead::None);
         if again {
             reading.mark(spot.mention.from, spot.mention.to, Use::Free);
             reading.unclaimed.push((spot.mention.from, spot.mention.to));
@@ -293,7 +319,11 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
             // `keep orders in sync with duckdb`, `put orders in duckdb`; `copy duckdb …` is read from.
             spot.lead != Lead::Beside
         };
-        if source { put_source(reading, directory, &spot) } else { put_destination(reading, directory, &spot) }
+        if source {
+            put_source(reading, directory, &spot)
+        } else {
+            put_destination(reading, directory, &spot)
+        }
         let place = if source { &reading.source } else { &reading.destination };
         if place.as_ref().is_some_and(|place| !place.names.iter().any(|name| spot.mention.names.contains(name))) {
             // Its part is taken by another place: what is called like a connection may be a stream.
@@ -354,7 +384,8 @@ fn goes_inside(sentence: &Sentence, from: usize) -> bool {
     while name > 0 && lexicon::word_is(sentence.word(name - 1), Class::Namespace) {
         name -= 1;
     }
-    let Some(name) = name.checked_sub(1).filter(|at| matches!(sentence.kind(*at), Some(Kind::Word | Kind::Quoted))) else {
+    let Some(name) = name.checked_sub(1).filter(|at| matches!(sentence.kind(*at), Some(Kind::Word | Kind::Quoted)))
+    else {
         return false;
     };
     matches!(lead(sentence, name), Lead::Destination | Lead::Beside)
@@ -385,6 +416,27 @@ fn narrowed(before: Option<Place>, place: Place) -> Place {
     if both.is_empty() { before } else { Place { names: both, ..before } }
 }
 
+/// A source that is named by a word of its label alone, where nothing else is named: `the catering files should go to …`.
+pub(super) fn read_bare(reading: &mut Reading, directory: &Directory, before: &Before) {
+    let nothing =
+        reading.source.is_none() && reading.mentions.is_empty() && !before.begun && reading.destination.is_some();
+    if !nothing {
+        return;
+    }
+    let asked_for: Vec<bool> = reading.described.iter().map(|described| !described).collect();
+    let spotted = spot(reading, directory, &asked_for, &|mention, lead| {
+        let able = mention.names.iter().filter_map(|name| directory.get(name)).any(|connection| connection.source);
+        lead == Lead::None && able && mention.names.len() == 1
+    });
+    if let [spot] = spotted.as_slice() {
+        put_source(reading, directory, spot);
+    } else {
+        for spot in spotted {
+            reading.mark(spot.mention.from, spot.mention.to, Use::Free);
+        }
+    }
+}
+
 /// Connections written with a slip, right behind a word that leads a place.
 pub(super) fn read_slips(reading: &mut Reading, directory: &Directory, before: &Before, streams: &Streams) {
     let sentence = reading.sentence.clone();
@@ -396,10 +448,12 @@ pub(super) fn read_slips(reading: &mut Reading, directory: &Directory, before: &
             Lead::Destination => reading.destination.is_none() && before.destination.is_empty(),
             _ => false,
         };
-        if !word || !open || lexicon::is_english(sentence.word(at)) || directory.foreign_system(&sentence, at).is_some() {
+        if !word || !open || lexicon::is_english(sentence.word(at)) || directory.foreign_system(&sentence, at).is_some()
+        {
             continue;
         }
-        let Some(mut slip) = directory.slip(&sentence, at).filter(|_| streams.named(sentence.text(at)).is_none()) else {
+        let Some(mut slip) = directory.slip(&sentence, at).filter(|_| streams.named(sentence.text(at)).is_none())
+        else {
             continue;
         };
         slip.names.retain(|name| {

@@ -137,6 +137,8 @@ fn called(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
         "new",
         "just",
         "simply",
+        "over",
+        "side",
         "then",
         "in",
         "the",
@@ -160,7 +162,9 @@ fn called(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
         && sentence.is(at + 1, &["is", "should", "shall", "must", "will", "being"])
         && (at.saturating_sub(4)..at).any(|here| sentence.is(here, NOUNS));
     if becomes || named {
-        let start = (at + 1..at + 4).find(|here| !sentence.is(*here, &["is", "should", "be", "shall", "must", "will", "the", "table", "being"]))?;
+        let start = (at + 1..at + 4).find(|here| {
+            !sentence.is(*here, &["is", "should", "be", "shall", "must", "will", "the", "table", "being"])
+        })?;
         let spelled = name(sentence, start).filter(|_| reading.uses.get(start) == Some(&Use::Free))?;
         let plain = !lexicon::is_english(sentence.word(start)) || spelled.contains('_');
         return plain.then(|| only(reading).map(|mention| (at, start + 1, spelled, Some(mention)))).flatten();

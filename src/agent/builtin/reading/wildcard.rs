@@ -94,7 +94,8 @@ fn every(reading: &Reading, sentence: &Sentence, at: usize, streams: &Streams) -
     // `all billing tables`: the connection or the namespace between.
     if here > at
         && (reading.is(here, Use::Connection) || reading.is(here, Use::Namespace))
-        && (here..here + 3).any(|at| lexicon::word_is(sentence.word(at), Class::Table) || reading.is(at, Use::Namespace))
+        && (here..here + 3)
+            .any(|at| lexicon::word_is(sentence.word(at), Class::Table) || reading.is(at, Use::Namespace))
         && !named
     {
         return Some((at + 1, Wildcard { pattern: "*".to_owned(), words: sentence.span(at, here + 2).to_owned() }));
@@ -172,13 +173,28 @@ fn whole_connection(reading: &mut Reading, sentence: &Sentence) {
     let whole = (0..sentence.len()).find(|at| {
         sentence.is(
             *at,
-            &["all", "everything", "whole", "entire", "complete", "completely", "entirely", "entirety", "wholly", "anything"],
+            &[
+                "all",
+                "everything",
+                "whole",
+                "entire",
+                "complete",
+                "completely",
+                "entirely",
+                "entirety",
+                "wholly",
+                "anything",
+            ],
         ) && (reading.free(*at) || reading.is(*at, Use::Connection))
             && !(at + 1..at + 4).any(|here| {
                 lexicon::is(sentence, here, Class::Column)
-                    || sentence.is(here, &["changes", "day", "days", "hours", "time", "times", "night", "set", "good", "right"])
+                    || sentence.is(
+                        here,
+                        &["changes", "day", "days", "hours", "time", "times", "night", "set", "good", "right"],
+                    )
             })
-            && !sentence.is(at.wrapping_sub(1), &["at", "after", "not", "reload", "overwrite", "forget", "is", "that's"])
+            && !sentence
+                .is(at.wrapping_sub(1), &["at", "after", "not", "reload", "overwrite", "forget", "is", "that's"])
     });
     if let Some(at) = whole.filter(|_| nothing && !unnamed(reading, sentence)) {
         reading.wildcard = Some(Wildcard { pattern: "*".to_owned(), words: sentence.text(at).to_owned() });

@@ -304,10 +304,12 @@ fn revalued(filter: &str, values: &[String]) -> Option<String> {
         ([one], [value]) if plain => Some(filter.replace(&format!("'{one}'"), value)),
         ([one], values) if plain && !filter.contains(" AND ") => {
             let head = filter.split('\'').next()?.trim_end();
-            let (column, not) = head.strip_suffix('=').map(|column| (column, "")).or_else(|| {
-                head.strip_suffix("<>").map(|column| (column, "NOT "))
-            })?;
-            let range = values.iter().all(|value| value.len() == 12 && value.matches('-').count() == 2) && one.len() == 10;
+            let (column, not) = head
+                .strip_suffix('=')
+                .map(|column| (column, ""))
+                .or_else(|| head.strip_suffix("<>").map(|column| (column, "NOT ")))?;
+            let range =
+                values.iter().all(|value| value.len() == 12 && value.matches('-').count() == 2) && one.len() == 10;
             let column = column.trim_end();
             Some(match (range, values) {
                 (true, [first, next]) => format!("{column} >= {first} AND {column} < {next}"),

@@ -48,7 +48,9 @@ fn dates(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
         loop {
             let comma = usize::from(sentence.text(end) == ",");
             let and = usize::from(sentence.is(end + comma, &["and", "&"]));
-            let Some(month) = (comma + and > 0).then(|| months.get(sentence.word(end + comma + and))).flatten() else { break };
+            let Some(month) = (comma + and > 0).then(|| months.get(sentence.word(end + comma + and))).flatten() else {
+                break;
+            };
             listed.push(*month);
             end += comma + and + 1;
         }
@@ -109,7 +111,11 @@ fn weekdays(sentence: &Sentence, at: usize, pieces: &mut Pieces, led: bool) -> O
         return Some(1);
     }
     let first = weekday(sentence.word(at))?;
-    if sentence.kind(at) != Some(Kind::Word) {
+    // `Thursday's meeting`, `by Friday`: of people, and no run.
+    let owner = matches!(sentence.text(at + 1), "'" | "’") && sentence.get(at + 1).is_some_and(|token| token.glued);
+    let theirs = sentence.is(at + 1, &["meeting", "call", "standup", "review", "workshop", "demo"])
+        || sentence.is(at.wrapping_sub(1), &["by", "until", "till", "before", "this", "next"]) && !led;
+    if sentence.kind(at) != Some(Kind::Word) || owner || theirs {
         return None;
     }
     let sure = led || sentence.word(at).len() > 4;
@@ -157,6 +163,12 @@ fn ordinal(sentence: &Sentence, at: usize) -> Option<(u32, usize)> {
 fn of_month(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
     let the = usize::from(sentence.is(at, &["the"]));
     let start = at + the;
+    if sentence.is(start, &["end", "close"])
+        && let Some(tail) = month_tail(sentence, start + 1)
+    {
+        pieces.month_days = Some("L".to_owned());
+        return Some(the + 1 + tail);
+    }
     if sentence.is(start, &["last"]) && sentence.is(start + 1, &["day"]) {
         let tail = month_tail(sentence, start + 2)?;
         pieces.month_days = Some("L".to_owned());

@@ -10,6 +10,7 @@ mod zone;
 
 use super::lexicon::{self, Class};
 use super::token::{Kind, Sentence};
+use super::treatment::dropped;
 pub(super) use clock::amount;
 pub(super) use compose::{Timing, compose};
 use elsewhere::{looks_back, of_something_else};
@@ -190,7 +191,9 @@ fn piece(sentence: &Sentence, at: usize, pieces: &mut Pieces, asked: bool) -> Op
         pieces.vague = true;
         return Some(length);
     }
-    if let Some(length) = lexicon::phrase(sentence, at, Class::OnDemand) {
+    if let Some(length) =
+        lexicon::phrase(sentence, at, Class::OnDemand).or_else(|| dropped(sentence, at, &["schedule", "schedules"]))
+    {
         // `once a day` is a frequency; `once` alone is not.
         let frequency = sentence.is(at + length, &["a", "an", "per", "every", "each", "daily", "weekly", "monthly"]);
         if !frequency {
@@ -258,7 +261,8 @@ fn frequency(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usiz
     }
     // `at an interval of 4 hours`, `a frequency of 20 minutes`
     if sentence.is(at, &["interval", "intervals", "frequency", "cadence", "rhythm", "cycle", "period"]) {
-        let lead = 1 + usize::from(sentence.is(at + 1, &["of", "is"]) || matches!(sentence.text(at + 1), ":" | "=" | "-"));
+        let lead =
+            1 + usize::from(sentence.is(at + 1, &["of", "is"]) || matches!(sentence.text(at + 1), ":" | "=" | "-"));
         let every = usize::from(sentence.is(at + lead, &["every", "each"]));
         let (number, used) = amount(sentence, at + lead + every)?;
         let hyphen = usize::from(sentence.text(at + lead + every + used) == "-");

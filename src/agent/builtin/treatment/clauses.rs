@@ -7,8 +7,24 @@ use crate::agent::builtin::token::Kind;
 
 /// Rows that are gone at the source.
 const GONE: &[&str] = &[
-    "deleted", "removed", "deletes", "deletions", "deletion", "delete", "removals", "erased", "vanished", "disappears",
-    "disappear", "disappeared", "vanishes", "vanish", "gone", "purged", "dropped", "missing",
+    "deleted",
+    "removed",
+    "deletes",
+    "deletions",
+    "deletion",
+    "delete",
+    "removals",
+    "erased",
+    "vanished",
+    "disappears",
+    "disappear",
+    "disappeared",
+    "vanishes",
+    "vanish",
+    "gone",
+    "purged",
+    "dropped",
+    "missing",
 ];
 /// What becomes of them.
 const MARKED: &[&str] =
@@ -248,15 +264,30 @@ impl Walk<'_> {
     /// `make that QC07 or QC09`, `sorry, 30 September 2026`: other values for the filter that stands.
     pub(super) fn values(&mut self) {
         let sentence = self.context.reading.sentence.clone();
+        let codes = |at: usize| {
+            let text = sentence.text(at);
+            text.len() > 1 && text.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
+        };
+        // `NL or BE`: nothing but values.
+        let bare = sentence.len() > 0
+            && (0..sentence.len()).all(|at| {
+                codes(at)
+                    || sentence.kind(at) == Some(Kind::Quoted)
+                    || sentence.kind(at) == Some(Kind::Mark)
+                    || sentence.is(at, &["or", "and", "please", "also", "only"])
+            });
         let reading = self.context.reading;
         if sentence.len() > 10 || !self.changes.is_empty() || reading.transfer || !self.context.filtered {
             return;
         }
         let led = |at: usize| {
-            (0..at).any(|here| {
+            bare || (0..at).any(|here| {
                 sentence.is(
                     here,
-                    &["make", "sorry", "rather", "better", "use", "take", "actually", "instead", "mean", "meant", "say", "change", "set", "no", "to"],
+                    &[
+                        "make", "sorry", "rather", "better", "use", "take", "actually", "instead", "mean", "meant",
+                        "say", "change", "set", "no", "to",
+                    ],
                 )
             })
         };

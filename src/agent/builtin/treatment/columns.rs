@@ -96,7 +96,8 @@ impl Walk<'_> {
             }
             list.to = at;
             let bullet = |at: usize| {
-                matches!(sentence.text(at), "*" | "-" | "•" | "–") && crate::agent::builtin::reading::begins(sentence, at)
+                matches!(sentence.text(at), "*" | "-" | "•" | "–")
+                    && crate::agent::builtin::reading::begins(sentence, at)
             };
             let comma = usize::from(matches!(sentence.text(at), "," | "&" | "/" | "+") || bullet(at) && loose);
             let and = usize::from(sentence.is(at + comma, &["and", "or", "plus", "nor"]));
@@ -117,7 +118,10 @@ impl Walk<'_> {
         let Some((to, _)) = self.context.columns.mention(sentence, at, &free) else { return false };
         sentence.is(
             to,
-            &["becomes", "become", "should", "must", "shall", "is", "are", "as", "will", "goes", "gets", "stays", "renamed", "called", "hashed", "redacted", "masked", "nulled"],
+            &[
+                "becomes", "become", "should", "must", "shall", "is", "are", "as", "will", "goes", "gets", "stays",
+                "renamed", "called", "hashed", "redacted", "masked", "nulled",
+            ],
         ) || matches!(sentence.text(to), "->" | "→" | "=>" | "=")
     }
 
@@ -243,52 +247,77 @@ impl Walk<'_> {
         let mut at = 0;
         while at < sentence.len() {
             let list = self.free(at).then(|| self.column_list(at, false)).flatten();
-            let Some(list) = list else {
+            let Some(mut list) = list else {
                 at += 1;
                 continue;
             };
+            // `hash email, and full_name is to be redacted`: the first belongs to the verb before it.
+            let led = (1..=2).any(|back| {
+                at.checked_sub(back).is_some_and(|from| {
+                    lexicon::longest(&sentence, from, MASKS).is_some_and(|(_, length)| length == back)
+                })
+            });
+            let own = (list.names.len() > 1 && led)
+                .then(|| self.context.columns.mention(&sentence, at, &|at| self.free(at)))
+                .flatten()
+                .and_then(|(to, _)| {
+                    (to + 1..list.to).find_map(|from| self.column_list(from, false).map(|list| (from, list)))
+                });
+            let mut start = at;
+            if let Some((from, behind)) = own {
+                list = behind;
+                start = from;
+            }
+            let at_list = start;
             if let Some(to) = self.left_out_behind(&list) {
-                self.take(at, to);
-                self.change(at, Change::Exclude(list.names));
+                self.take(at_list, to);
+                self.change(at_list, Change::Exclude(list.names));
                 at = to;
                 continue;
             }
             let mut verb = list.to;
+            // `the tracking number, hashed though`
+            verb += usize::from(
+                sentence.text(verb) == ","
+                    && sentence.word(verb + 1).ends_with("ed")
+                    && lexicon::longest(&sentence, verb + 1, MASKS).is_some(),
+            );
             while lexicon::word_is(sentence.word(verb), Class::Carried)
                 || sentence.is(
-                verb,
-                &[
-                    "only",
-                    "in",
-                    "just",
-                    "set",
-                    "personal",
-                    "sensitive",
-                    "private",
-                    "confidential",
-                    "is",
-                    "are",
-                    "be",
-                    "should",
-                    "must",
-                    "gets",
-                    "get",
-                    "being",
-                    "to",
-                    "as",
-                    "need",
-                    "needs",
-                    "has",
-                    "have",
-                    "will",
-                    "column",
-                    "a",
-                    "with",
-                    "by",
-                    "stay",
-                    "stays",
-                ],
-            ) || matches!(sentence.text(verb), "->" | "→" | "=" | ":" | "=>" | "(")
+                    verb,
+                    &[
+                        "only",
+                        "in",
+                        "just",
+                        "set",
+                        "personal",
+                        "sensitive",
+                        "private",
+                        "confidential",
+                        "is",
+                        "are",
+                        "be",
+                        "should",
+                        "must",
+                        "gets",
+                        "get",
+                        "being",
+                        "to",
+                        "as",
+                        "need",
+                        "needs",
+                        "has",
+                        "have",
+                        "will",
+                        "column",
+                        "a",
+                        "with",
+                        "by",
+                        "stay",
+                        "stays",
+                    ],
+                )
+                || matches!(sentence.text(verb), "->" | "→" | "=" | ":" | "=>" | "(")
                 || sentence.is(verb, &["and", "so"])
                     && sentence.is(verb - 1, &["personal", "sensitive", "private", "confidential"])
             {
@@ -299,8 +328,8 @@ impl Walk<'_> {
             });
             if let Some((class, length)) = passive {
                 let form = usize::from(sentence.is(verb + length, &["form", "version", "values", "way"]));
-                self.take(at, verb + length + form + usize::from(sentence.text(verb + length) == ")"));
-                self.mask(at, list.names, class, verb + length);
+                self.take(at_list, verb + length + form + usize::from(sentence.text(verb + length) == ")"));
+                self.mask(at_list, list.names, class, verb + length);
                 at = verb + length;
                 continue;
             }
@@ -364,8 +393,13 @@ impl Walk<'_> {
     /// `hash the email and phone`, `null out ssn`, `mask all personal data`, `replace phone with null`.
     fn masked(&mut self, at: usize) -> Option<usize> {
         let sentence = self.context.reading.sentence.clone();
-        if sentence.is(at, &["replace", "set", "make", "turn", "run", "put", "pass", "send", "store", "keep", "save", "load", "bring", "copy", "show"])
-            && self.free(at)
+        if sentence.is(
+            at,
+            &[
+                "replace", "set", "make", "turn", "run", "put", "pass", "send", "store", "keep", "save", "load",
+                "bring", "copy", "show",
+            ],
+        ) && self.free(at)
         {
             let list = self.column_list(at + 1, true).filter(|list| !list.names.is_empty())?;
             let link = usize::from(sentence.is(list.to, &["with", "to", "by", "into", "through", "as", "in"]));
@@ -385,7 +419,8 @@ impl Walk<'_> {
         let mut start = at + length;
         while sentence.is(start, &["on", "for", "of", "out", "also", "to", "over", "in", "all", "please"])
             && self.context.columns.mention(&sentence, start, &|at| self.free(at)).is_none()
-            || matches!(sentence.text(start), "=" | ":") {
+            || matches!(sentence.text(start), "=" | ":")
+        {
             start += 1;
         }
         // `keep the ip, but hash it`: the columns that were spoken of last.
@@ -437,11 +472,27 @@ impl Walk<'_> {
         while sentence.is(behind, &["with", "by", "using", "as", "to", "a", "an", "the", "via"]) {
             behind += 1;
         }
-        let clause = (at..sentence.len()).find(|here| matches!(sentence.text(*here), "." | ";" | "!")).unwrap_or(sentence.len());
+        let clause =
+            (at..sentence.len()).find(|here| matches!(sentence.text(*here), "." | ";" | "!")).unwrap_or(sentence.len());
         let visible = (at..clause).any(|here| {
             sentence.is(here, &["last", "first", "leading", "trailing"])
                 && (here + 1..here + 4).any(|noun| {
-                    sentence.is(noun, &["digits", "digit", "characters", "character", "letters", "letter", "chars", "numbers", "four", "two", "three"])
+                    sentence.is(
+                        noun,
+                        &[
+                            "digits",
+                            "digit",
+                            "characters",
+                            "character",
+                            "letters",
+                            "letter",
+                            "chars",
+                            "numbers",
+                            "four",
+                            "two",
+                            "three",
+                        ],
+                    )
                 })
         });
         let closer = match sentence.word(behind) {

@@ -143,6 +143,23 @@ pub(super) fn read(context: &Context<'_>) -> Treatment {
     treatment
 }
 
+const FILTERS: &[&str] =
+    &["filter", "filters", "condition", "conditions", "restriction", "restrictions", "constraint", "where"];
+
+/// `forget that condition`, `take the filter away`: a verb of dropping and what is dropped.
+pub(super) fn dropped(sentence: &super::token::Sentence, at: usize, nouns: &[&str]) -> Option<usize> {
+    const VERBS: &[&str] = &[
+        "forget", "drop", "remove", "lose", "skip", "clear", "delete", "cancel", "lift", "undo", "scrap", "ditch",
+        "omit", "kill", "discard", "ignore", "without", "no",
+    ];
+    let mut noun = at + 1;
+    while sentence.is(noun, &["the", "that", "this", "any", "all", "my", "our", "about", "of", "a"]) {
+        noun += 1;
+    }
+    let clause = sentence.is(noun + 1, &["clause"]);
+    (sentence.is(at, VERBS) && sentence.is(noun, nouns)).then(|| noun + 1 + usize::from(clause) - at)
+}
+
 impl Walk<'_> {
     fn free(&self, at: usize) -> bool {
         self.used.get(at) == Some(&false)
@@ -239,6 +256,7 @@ impl Walk<'_> {
         let sentence = &reading.sentence;
         for at in 0..sentence.len() {
             if let Some(length) = lexicon::phrase(sentence, at, Class::NoFilter)
+                .or_else(|| dropped(sentence, at, FILTERS))
                 .filter(|length| (at..at + length).all(|at| self.free(at)))
             {
                 // `all rows where …` restricts them after all; `all rows` matters only where a filter may stand.
@@ -247,7 +265,8 @@ impl Walk<'_> {
                         && self.free(at)
                         && sentence.is(at, &["where", "whose", "since", "after", "before"])
                 });
-                let explicit = sentence.span(at, at + length).contains("filter")
+                let explicit = dropped(sentence, at, FILTERS).is_some()
+                    || sentence.span(at, at + length).contains("filter")
                     || sentence.span(at, at + length).contains("condition")
                     || sentence.span(at, at + length).contains("where")
                     || sentence.span(at, at + length).contains("unfiltered");

@@ -28,6 +28,17 @@ impl Walk<'_> {
     pub(super) fn lookback(&mut self) {
         let sentence = self.context.reading.sentence.clone();
         for at in 0..sentence.len() {
+            // `look 6 hours back`
+            let apart = sentence
+                .is(at, &["look", "go", "reach", "read", "step"])
+                .then(|| self.duration(at + 1))
+                .flatten()
+                .filter(|(_, used)| sentence.is(at + 1 + used, &["back", "again", "behind"]));
+            if let Some((text, used)) = apart.filter(|_| self.free(at)) {
+                self.take(at, at + used + 2);
+                self.change(at, Change::Lookback(text));
+                continue;
+            }
             let late = sentence.is(at, &["late"]) && at >= 2;
             let Some(length) = lexicon::phrase(&sentence, at, Class::Lookback).or(late.then_some(1)) else { continue };
             if !(at..at + length).all(|at| self.free(at)) {
@@ -147,7 +158,11 @@ impl Walk<'_> {
         }
         let len = self.context.reading.sentence.len();
         let found = (0..len).find_map(|at| {
-            (self.free(at)).then(|| self.column_list(at, true)).flatten().filter(|list| !list.names.is_empty()).map(|list| (at, list))
+            (self.free(at))
+                .then(|| self.column_list(at, true))
+                .flatten()
+                .filter(|list| !list.names.is_empty())
+                .map(|list| (at, list))
         });
         if let Some((at, list)) = found {
             self.take(at, list.to);
@@ -419,8 +434,7 @@ impl Walk<'_> {
             self.asked_cursor();
         }
         self.use_column(incremental || asked);
-        let named =
-            |walk: &Self| walk.changes.iter().any(|placed| matches!(placed.change, Change::Cursor(_)));
+        let named = |walk: &Self| walk.changes.iter().any(|placed| matches!(placed.change, Change::Cursor(_)));
         if incremental && !named(self) {
             self.column_is();
         }
@@ -433,20 +447,43 @@ impl Walk<'_> {
     /// `ChangedUtc tells you`, `use updated_at to detect new rows`: a column of time beside words of change.
     fn told_by(&mut self, incremental: bool) {
         const NEWS: &[&str] = &[
-            "new", "changes", "changed", "change", "updates", "updated", "modified", "detect", "delta", "deltas", "track",
-            "tells", "tell", "shows", "indicates", "says", "spot", "recognise", "recognize", "news", "newer",
+            "new",
+            "changes",
+            "changed",
+            "change",
+            "updates",
+            "updated",
+            "modified",
+            "detect",
+            "delta",
+            "deltas",
+            "track",
+            "tells",
+            "tell",
+            "shows",
+            "indicates",
+            "says",
+            "spot",
+            "recognise",
+            "recognize",
+            "news",
+            "newer",
         ];
         let sentence = self.context.reading.sentence.clone();
         for at in 0..sentence.len() {
             let Some((to, column)) = self.context.columns.mention(&sentence, at, &|at| self.free(at)) else { continue };
-            let temporal = column.names.first().and_then(|name| self.context.columns.get(name)).is_some_and(|column| {
-                matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date)
-            });
+            let temporal = column
+                .names
+                .first()
+                .and_then(|name| self.context.columns.get(name))
+                .is_some_and(|column| matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date));
             let from = crate::agent::builtin::reading::clause_start(&sentence, at);
             let end = (to..sentence.len())
                 .find(|here| matches!(sentence.text(*here), "." | ";" | "!" | "?"))
                 .unwrap_or(sentence.len());
-            let news = (from..at).chain(to..end).any(|here| sentence.is(here, NEWS) && !self.context.reading.is(here, super::Use::Stream));
+            let news = (from..at)
+                .chain(to..end)
+                .any(|here| sentence.is(here, NEWS) && !self.context.reading.is(here, super::Use::Stream));
             let everyday = lexicon::is_known(sentence.word(at)) && to == at + 1;
             if !temporal || everyday || !(news || incremental) {
                 continue;
@@ -564,7 +601,10 @@ impl Walk<'_> {
     /// A name that is nobody's language and no column.
     pub(super) fn unknown_name(&self, at: usize) -> Option<String> {
         let token = self.context.reading.sentence.get(at).filter(|_| self.free(at))?;
-        let named = (token.kind == Kind::Word && !lexicon::is_known(&token.word))
+        let noun = lexicon::is(&self.context.reading.sentence, at + 1, Class::Column);
+        let named = (token.kind == Kind::Word
+            && !lexicon::is_known(&token.word)
+            && (noun || !lexicon::is_english(&token.word) || token.text.contains('_')))
             || (token.kind == Kind::Quoted && token.quote != Some('\''));
         (named && self.context.columns.named(&token.text).is_none()).then(|| token.text.clone())
     }

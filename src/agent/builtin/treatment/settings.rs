@@ -145,11 +145,20 @@ impl Walk<'_> {
 
     /// A change of columns is spoken of in the clause before a place.
     fn drift_before(&self, sentence: &Sentence, at: usize) -> bool {
-        let from = (0..at).rev().find(|here| matches!(sentence.text(*here), "." | ";" | "!" | "?")).map_or(0, |here| here + 1);
-        let cond = (from..at).any(|here| sentence.is(here, &["if", "when", "whenever", "should", "once", "case", "as"]));
-        let noun = (from..at).any(|here| sentence.is(here, &["schema", "columns", "structure", "fields", "layout", "column"]));
+        let from =
+            (0..at).rev().find(|here| matches!(sentence.text(*here), "." | ";" | "!" | "?")).map_or(0, |here| here + 1);
+        let cond =
+            (from..at).any(|here| sentence.is(here, &["if", "when", "whenever", "should", "once", "case", "as"]));
+        let noun =
+            (from..at).any(|here| sentence.is(here, &["schema", "columns", "structure", "fields", "layout", "column"]));
         let change = (from..at).any(|here| {
-            sentence.is(here, &["change", "changes", "changed", "drift", "drifts", "differ", "differs", "altered", "new", "added", "appear", "appears"])
+            sentence.is(
+                here,
+                &[
+                    "change", "changes", "changed", "drift", "drifts", "differ", "differs", "altered", "new", "added",
+                    "appear", "appears",
+                ],
+            )
         });
         cond && noun && change
     }

@@ -55,11 +55,7 @@ impl Reader<'_> {
             let (to, named) = link.then(|| self.columns.mention(self.sentence, here, self.free)).flatten()?;
             let pattern = format!("%{}%", super::edge::escaped(&token.text));
             let column = named.names.first()?.clone();
-            return Some((
-                Expression::Like { column, pattern, insensitive: false, negated: false },
-                to,
-                Vec::new(),
-            ));
+            return Some((Expression::Like { column, pattern, insensitive: false, negated: false }, to, Vec::new()));
         }
         let worded = self.worded(at + led, false, &text);
         let (comparison, used) = match worded {
@@ -79,23 +75,51 @@ impl Reader<'_> {
             return Some((expression, to + of + more, Vec::new()));
         }
         (value + 1..value + 6).find_map(|link| {
-            let linked = self.sentence.is(link, &["as", "for", "in"]);
+            let bracket = self.sentence.text(link) == "(";
+            let linked = bracket || self.sentence.is(link, &["as", "for", "in"]);
             let here = link + 1 + the(link + 1);
             let (to, named) = linked.then(|| self.columns.mention(self.sentence, here, self.free)).flatten()?;
             let column = self.columns.get(named.names.first()?)?;
             let plain = matches!(column.kind, ColumnKind::Text | ColumnKind::Number);
             let (expression, end, assumed) =
                 plain.then(|| self.compared(column, comparison, value, Vec::new())).flatten()?;
-            (end == link).then_some((expression, to, assumed))
+            let closes = bracket && self.sentence.text(to) == ")";
+            // `more than 120 stops (StopCount)`: a noun may stand between.
+            let near = end == link || closes && end + 1 == link && self.sentence.kind(end) == Some(Kind::Word);
+            (near && bracket == closes).then_some((expression, to + usize::from(closes), assumed))
         })
     }
 
     /// The value right behind its column: `rows with status defaulted`, `only currency 'CHF'`.
     pub(in crate::agent::builtin::condition) fn beside(&self, at: usize, column: &Column) -> Option<(String, usize)> {
         let token = self.sentence.get(at)?;
+        // `with priority high`: right behind `with` and a column nothing but a value stands.
+        let sure = (at.saturating_sub(4)..at).rev().take(3).any(|here| {
+            self.sentence.is(here, &["with", "whose", "where", "having"])
+                && self.columns.mention(self.sentence, here + 1, self.free).is_some_and(|(to, _)| to == at)
+        }) && ![
+            Class::From,
+            Class::To,
+            Class::WeakTo,
+            Class::And,
+            Class::Or,
+            Class::Determiner,
+            Class::Modal,
+            Class::Taken,
+            Class::Hash,
+            Class::Mask,
+            Class::Redact,
+            Class::Nullify,
+            Class::Partial,
+            Class::Select,
+            Class::Rename,
+            Class::Not,
+        ]
+        .iter()
+        .any(|class| lexicon::word_is(&token.word, *class));
         let bare = token.kind == Kind::Word
             && column.kind == ColumnKind::Text
-            && !lexicon::is_known(&token.word)
+            && (sure || !lexicon::is_known(&token.word))
             && !participle(&token.word)
             && self.columns.mention(self.sentence, at, self.free).is_none();
         let clause = (0..at).rev().find(|here| matches!(self.sentence.text(*here), "." | ";" | "!" | "?")).unwrap_or(0);
@@ -104,10 +128,18 @@ impl Reader<'_> {
                 || self.sentence.text(here) == "("
         }) || (at.saturating_sub(14).max(clause)..at)
             .any(|here| self.sentence.is(here, &["with", "where", "whose", "having", "and"]));
+        // `country NL`: a code can be nothing but the value.
+        let code = token.kind == Kind::Word
+            && column.kind == ColumnKind::Text
+            && (2..=6).contains(&token.text.len())
+            && token.text.chars().any(|letter| letter.is_ascii_uppercase())
+            && token.text.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
+            && self.columns.mention(self.sentence, at, self.free).is_none()
+            && self.sentence.raw.chars().any(char::is_lowercase);
         let counted = token.kind == Kind::Number
             && column.kind == ColumnKind::Number
             && !crate::agent::builtin::schedule::unit(self.sentence.word(at + 1)).is_some();
-        (led && (bare || counted || token.kind == Kind::Quoted && token.quote == Some('\'')))
+        (code || led && (bare || counted || token.kind == Kind::Quoted && token.quote == Some('\'')))
             .then(|| self.value(at, column))
             .flatten()
     }

@@ -15,7 +15,11 @@ impl Reader<'_> {
     }
 
     /// The comparison that stands here and how many tokens it takes.
-    pub(in crate::agent::builtin::condition) fn comparison(&self, at: usize, column: &Column) -> Option<(Comparison, usize)> {
+    pub(in crate::agent::builtin::condition) fn comparison(
+        &self,
+        at: usize,
+        column: &Column,
+    ) -> Option<(Comparison, usize)> {
         let sentence = self.sentence;
         if sentence.kind(at) == Some(Kind::Operator) {
             let operator = match sentence.text(at) {
@@ -66,7 +70,19 @@ impl Reader<'_> {
             // `is still empty`, `is always true`
             while sentence.is(
                 at + lead,
-                &["still", "currently", "already", "always", "now", "exactly", "yet", "also", "actually", "strictly", "only"],
+                &[
+                    "still",
+                    "currently",
+                    "already",
+                    "always",
+                    "now",
+                    "exactly",
+                    "yet",
+                    "also",
+                    "actually",
+                    "strictly",
+                    "only",
+                ],
             ) {
                 lead += 1;
             }
@@ -107,7 +123,12 @@ impl Reader<'_> {
         (column.kind == ColumnKind::Number).then_some((operator, here + 1))
     }
 
-    pub(in crate::agent::builtin::condition) fn worded(&self, at: usize, negated: bool, column: &Column) -> Option<(Comparison, usize)> {
+    pub(in crate::agent::builtin::condition) fn worded(
+        &self,
+        at: usize,
+        negated: bool,
+        column: &Column,
+    ) -> Option<(Comparison, usize)> {
         let sentence = self.sentence;
         let temporal = matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp);
         let flip = |plain: &'static str, inverse: &'static str| Comparison::Is(if negated { inverse } else { plain });
@@ -122,6 +143,11 @@ impl Reader<'_> {
             "set" | "present" | "filled" | "known" | "populated" => (Comparison::Null { negated: !negated }, 1),
             "exists" | "exist" => (Comparison::Null { negated: !negated }, 1),
             "equal" | "equals" => (flip("=", "<>"), 1 + to_after(at + 1)),
+            "anything" | "something" | "everything"
+                if sentence.is(at + 1, &["other", "different"]) && sentence.is(at + 2, &["than", "from"]) =>
+            {
+                (flip("<>", "="), 3)
+            }
             "different" | "differs" | "differ" | "other" | "anything"
                 if sentence.is(at + 1, &["from", "than", "but"]) =>
             {

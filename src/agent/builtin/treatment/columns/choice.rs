@@ -42,7 +42,12 @@ impl Walk<'_> {
     /// `rename full_name to name`, `call it …`, `full_name as name`, `full_name should be called name`.
     pub(super) fn renamed(&mut self, at: usize) -> Option<usize> {
         let sentence = self.context.reading.sentence.clone();
-        let verb = self.verb(at, Class::Rename);
+        // `Name becomes supplier_name`: a column that is called like the verb.
+        let itself = self.context.columns.mention(&sentence, at, &|at| self.free(at)).is_some_and(|(to, _)| {
+            sentence.is(to, &["becomes", "become", "as", "should", "will", "is", "shall"])
+                || matches!(sentence.text(to), "->" | "→" | "=>")
+        });
+        let verb = self.verb(at, Class::Rename).filter(|_| !itself);
         let start = at + verb.unwrap_or(0);
         let start = start
             + usize::from(verb.is_some() && sentence.is(start, &["the"]))
@@ -59,12 +64,13 @@ impl Walk<'_> {
         let mut linked = verb.is_some();
         while lexicon::word_is(sentence.word(here), Class::Carried) && !self.ends_name(here)
             || sentence.is(
-            here,
-            &[
-                "to", "as", "into", "just", "simply", "is", "should", "be", "called", "named", "renamed", "gets",
-                "the", "name", "becomes", "become", "will", "being",
-            ],
-        ) || matches!(sentence.text(here), "->" | "→" | "=>" | ":" | "=")
+                here,
+                &[
+                    "to", "as", "into", "just", "simply", "is", "should", "be", "called", "named", "renamed", "gets",
+                    "the", "name", "becomes", "become", "will", "being",
+                ],
+            )
+            || matches!(sentence.text(here), "->" | "→" | "=>" | ":" | "=")
         {
             let name_here = sentence.is(here, &["name"]) && self.ends_name(here);
             if name_here {
@@ -143,7 +149,10 @@ impl Walk<'_> {
             None => self.column_list(start, verb.is_some())?,
         };
         let mut here = list.to;
-        while sentence.is(here, LINKS) || lexicon::word_is(sentence.word(here), Class::Carried) || matches!(sentence.text(here), "->" | "→" | "::" | ":") {
+        while sentence.is(here, LINKS)
+            || lexicon::word_is(sentence.word(here), Class::Carried)
+            || matches!(sentence.text(here), "->" | "→" | "::" | ":")
+        {
             here += 1;
         }
         let (type_name, to) = type_at(&sentence, here)?;
@@ -359,12 +368,10 @@ impl Walk<'_> {
             && (verb + 1 >= sentence.len()
                 || sentence.kind(verb + 1) == Some(Kind::Mark)
                 || sentence.is(verb + 1, &["and", "please", "too", "away"]));
-        let length = if gone {
-            2
-        } else {
-            usize::from(plain || out || goes)
-        };
-        ((verb > list.to || out && ends) && length > 0).then_some(verb + length)
+        let length = if gone { 2 } else { usize::from(plain || out || goes) };
+        let plainly = (out || plain || sentence.is(verb, &["gone"])) && ends;
+        let length = if length == 0 { usize::from(plainly) } else { length };
+        ((verb > list.to || plainly) && length > 0).then_some(verb + length)
     }
 
     /// `id and email only`, `id, email and nothing else`: the columns that are kept stand before the word.
@@ -375,10 +382,12 @@ impl Walk<'_> {
                 || sentence.kind(before) == Some(Kind::Operator)
         });
         let list = self.column_list(at, false).filter(|_| !led)?;
-        let and = usize::from(matches!(sentence.text(list.to), ",")) + usize::from(sentence.is(list.to, &["and", "but"]));
+        let and =
+            usize::from(matches!(sentence.text(list.to), ",")) + usize::from(sentence.is(list.to, &["and", "but"]));
         let nothing = sentence.is(list.to + and, &["nothing"]) && sentence.is(list.to + and + 1, &["else", "more"]);
         let alone = sentence.is(list.to, &["only", "alone", "exclusively", "solely"])
-            && !sentence.is(list.to + 1, &["where", "when", "if", "for", "rows", "the", "new", "changed", "in", "as", "with"])
+            && !sentence
+                .is(list.to + 1, &["where", "when", "if", "for", "rows", "the", "new", "changed", "in", "as", "with"])
             && lexicon::longest(&sentence, list.to + 1, &[Class::Hash, Class::Mask, Class::Redact]).is_none();
         if !nothing && !alone {
             return None;
