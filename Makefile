@@ -45,13 +45,21 @@ fmt:
 	cargo fmt --check
 
 clippy: page
-	cargo clippy --locked --all-targets --quiet
+	cargo clippy --locked --all-targets --quiet -- -D warnings
 
-test-rust: page ## Rust tests and evaluations against real servers
+test-rust: page ## Rust tests and evaluations against real servers; what uses the store, over both of its databases
 	scripts/servers cargo nextest run --locked
+	TOWPATH_TEST_STORE=postgres scripts/servers cargo nextest run --locked -E 'test(/^(agent|cli|http|runner)::/)'
 
 test-page: page ## The page: types, unit tests
 	cd web-chat && npm run --silent check && npm test --silent
+
+chaos: page ## Strike runs at hundreds of points (processes, servers, wires), and print the tally; `CHAOS` times as many as the tests do
+	@set -o pipefail; TOWPATH_TEST_CHAOS=$${CHAOS:-5} scripts/servers cargo nextest run --locked --success-output final \
+		-E 'test(/^kill::/) or test(/^faults::(wire|crash)::/)' 2>&1 | tee /tmp/towpath-chaos.log | grep -vE '^ *(Compiling|test |running )'
+	@awk '/TALLY/ {sub(/.*TALLY /, ""); count = $$NF; sub(/: [0-9]+$$/, ""); split($$0, part, ","); sum[part[1]] += count; all += count} \
+		END {for (what in sum) print sum[what], what; print all, "in all; every run ended with exactly the rows that the source has"}' /tmp/towpath-chaos.log
+.PHONY: chaos
 
 bench: ## Measure the data plane beside its limits and other programs; `BENCH_PEERS` names what benches/peers/install filled
 	cargo build --locked --release

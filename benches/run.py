@@ -2,11 +2,12 @@
 """Measures Towpath beside what limits it and beside other programs, as whole processes, in turns.
 
 Every contestant of a work runs in each round, one after the other, so that a busy machine is busy for all of them. Printed are
-medians of wall seconds, the ratio to the first limit, processor seconds of the client and of everything it started, and the
-peak resident size of its largest process. What arrived is checked each time: by count, and by a checksum over every value
+medians of wall seconds, the ratio to the first limit, processor seconds of the client with everything it started and of the
+server, and the peak resident size of the largest process. Where other programs are busy, processor seconds say more than wall
+seconds do; their sum over the number of processors is the least that the wall can come to. What arrived is checked each time: by count, and by a checksum over every value
 of every row, or byte by byte.
 
-    benches/run.py [WORK …]           A B C E F G; all of them when none is named
+    benches/run.py [WORK …]           A B C D E F G; all of them when none is named
 
 Environment:
     BENCH_PROGRAM   the program (target/release/towpath)
@@ -92,10 +93,68 @@ class Server:
     def stop(self):
         self._do(f"{self.bin}/pg_ctl", "-D", str(self.folder / "pg"), "-m", "fast", "-w", "stop")
 
+    def spent(self):
+        """Processor seconds of every backend that has ended."""
+        time.sleep(0.3)
+        postmaster = int((self.folder / "pg/postmaster.pid").read_text().split()[0])
+        fields = pathlib.Path(f"/proc/{postmaster}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
     def sql(self, text, *options):
         done = subprocess.run(["psql", self.url, "-qXAt", "-v", "ON_ERROR_STOP=1", *options, "-c", text], check=True,
                               capture_output=True, text=True)
         return done.stdout.strip()
+
+
+class Maria:
+    """A MariaDB of our own on a private port, with the rows of lineitem."""
+
+    def __init__(self, folder):
+        self.folder = folder / "maria"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process = None
+
+    def start(self, csv):
+        as_user = ["setpriv", "--reuid", "mysql", "--regid", "mysql", "--clear-groups"] if os.getuid() == 0 else []
+        fresh = not (self.folder / "data").exists()
+        if fresh:
+            self.folder.mkdir(parents=True)
+            (self.folder / "init.sql").write_text("create user bench@'%'; grant all on *.* to bench@'%'; create database bench;")
+            if os.getuid() == 0:
+                os.chmod(self.folder.parent, 0o755)
+                shutil.chown(self.folder, "mysql")
+            subprocess.run([*as_user, "mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal",
+                            "--skip-test-db", f"--datadir={self.folder}/data"], check=True, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+        first = [f"--init-file={self.folder}/init.sql"] if fresh else []
+        self.process = subprocess.Popen(
+            [*as_user, "mariadbd", "--no-defaults", f"--datadir={self.folder}/data", f"--port={self.port}", "--bind-address=127.0.0.1",
+             "--skip-name-resolve", f"--socket={self.folder}/socket", "--local-infile=1", "--innodb-buffer-pool-size=1G",
+             "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", *first], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(600):
+            if subprocess.run(self.client("select 1"), shell=True, capture_output=True).returncode == 0:
+                break
+            time.sleep(0.1)
+        if fresh:
+            kinds = {name: {"text": "varchar(50)"}.get(kind, kind) for name, kind in TYPES.items()}
+            columns = ", ".join(f"{name} {kind} not null" for name, kind in kinds.items())
+            table = f"create table lineitem ({columns}, primary key (l_orderkey, l_linenumber)) character set utf8mb4"
+            load = (f"load data local infile '{csv}' into table lineitem fields terminated by ',' optionally enclosed by '\"' "
+                    "ignore 1 lines")
+            for statement in (table, load, "analyze table lineitem"):
+                subprocess.run(self.client(statement), shell=True, check=True, stdout=subprocess.DEVNULL)
+
+    def client(self, sql):
+        sql = sql.replace('"', '\\"')
+        return (f"mariadb --no-defaults --protocol=tcp --host=127.0.0.1 --port={self.port} --user=bench --local-infile=1 --quick --batch "
+                f'--skip-column-names bench -e "{sql}"')
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
 
 
 class Failed(Exception):
@@ -223,7 +282,8 @@ class Bench:
                     continue
                 try:
                     before()
-                    outcome = run()
+                    spent = self.server.spent()
+                    outcome = (*run(), self.server.spent() - spent)
                     if check:
                         check()
                     rows.setdefault(name, []).append(outcome)
@@ -232,19 +292,20 @@ class Bench:
                     rows[name] = "failed"
                     print(f"{letter} {name} FAILED: {failed} {getattr(failed, 'stderr', '') or ''}", file=sys.stderr, flush=True)
         limit = None
-        print(f"\n### {letter}. {title}\n\n| | wall s | ratio | client CPU s | peak MiB |\n|---|---|---|---|---|")
+        print(f"\n### {letter}. {title}\n\n| | wall s | ratio | client CPU s | server CPU s | peak MiB |\n|---|---|---|---|---|---|")
         for name, *_ in contestants:
             found = rows.get(name)
             if found is None:
                 continue
             if found == "failed":
-                print(f"| {name} | failed, or lost values | | | |")
+                print(f"| {name} | failed, or lost values | | | | |")
                 continue
             wall = statistics.median(one[0] for one in found)
             limit = limit or wall
             cpu = statistics.median(one[1] for one in found)
+            server = statistics.median(one[3] for one in found)
             peak = max(one[2] for one in found) / 2**20
-            print(f"| {name} | {wall:.2f} | {wall / limit:.2f} | {cpu:.2f} | {peak:.0f} |", flush=True)
+            print(f"| {name} | {wall:.2f} | {wall / limit:.2f} | {cpu:.2f} | {server:.2f} | {peak:.0f} |", flush=True)
 
     def drop(self, *tables):
         return lambda: self.server.sql("; ".join(f"drop table if exists {table}" for table in tables) + "; checkpoint")
@@ -302,6 +363,8 @@ class Bench:
                     f"{FOLDER}/out/t.duckdb", "create table lineitem as from pg.public.lineitem"),
                     lambda: self.same_in_duckdb("lineitem", f"{FOLDER}/out/t.duckdb")))
             self.work("C", "PostgreSQL → DuckDB", contestants)
+        if "D" in works:
+            self.from_mariadb()
         if "E" in works:
             self.merge()
         if "F" in works:
@@ -320,6 +383,22 @@ class Bench:
             self.work("F", "CSV → PostgreSQL, declared types", contestants)
         if "G" in works:
             self.messy()
+
+    def from_mariadb(self):
+        maria = Maria(FOLDER)
+        try:
+            maria.start(FOLDER / "csv/lineitem.csv")
+            settings = {"host": "127.0.0.1", "port": maria.port, "user": "bench", "database": "bench", "sslmode": "disable"}
+            self.connection("maria", "mysql", settings)
+            into = self.psql("copy copied.d from stdin")
+            self.work("D", "MariaDB → PostgreSQL", [
+                ("limit: the mariadb client piped to COPY", self.like("copied.d", "lineitem"),
+                 lambda: self.shell(f"{maria.client('select * from lineitem')} | {into}"), lambda: self.same_in_postgres("copied.d")),
+                ("towpath", self.drop("copied.d"), lambda: self.towpath(
+                    "maria", "pg", "bench.lineitem", namespace="copied", target="d"), lambda: self.same_in_postgres("copied.d")),
+            ])
+        finally:
+            maria.stop()
 
     def merge(self):
         names, keys = ", ".join(LINEITEM), ("l_orderkey", "l_linenumber")
@@ -389,15 +468,15 @@ class Bench:
     def as_postgres_writes(name):
         """What DuckDB reads of a column, spelled as PostgreSQL spells it."""
         text = {
-            "at": "case when isinf(at) then at::varchar else strftime(at::timestamp, '%Y-%m-%d %H:%M:%S')"
-                  " || rtrim(rtrim(strftime(at::timestamp, '.%f'), '0'), '.') || '+00' end",
+            "at": """case when isinf("at") then "at"::varchar else strftime("at"::timestamp, '%Y-%m-%d %H:%M:%S')
+                  || rtrim(rtrim(strftime("at"::timestamp, '.%f'), '0'), '.') || '+00' end""",
             "raw": "'\\x' || lower(hex(raw))",
-        }.get(name, f"{name}::varchar")
+        }.get(name, f'"{name}"::varchar')
         return f"coalesce({text}, 'NULL')"
 
 
 def main():
-    works = [work.upper() for work in sys.argv[1:]] or list("ABCEFG")
+    works = [work.upper() for work in sys.argv[1:]] or list("ABCDEFG")
     FOLDER.mkdir(parents=True, exist_ok=True)
     bench = Bench()
     try:

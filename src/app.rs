@@ -98,7 +98,7 @@ impl App {
         };
         let tasks = Tasks::new();
         let bus = Bus::new(store, clock);
-        let runner = Runner::new(workspace.clone(), bus.clone(), tasks.clone());
+        let runner = Runner::new(workspace.clone(), bus.clone(), tasks.clone(), config.run_memory);
         let agent = Agent {
             workspace: workspace.clone(),
             bus: bus.clone(),

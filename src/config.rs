@@ -31,6 +31,7 @@ pub const VARIABLES: &[Variable] = &[
     ("TOWPATH_MAX_CONNECTIONS", "512", "Open connections; more have to wait"),
     ("TOWPATH_RATE_PER_MINUTE", "600", "Requests a minute for each key, session or address"),
     ("TOWPATH_RATE_BURST", "120", "Requests that may come at once"),
+    ("TOWPATH_RUN_MEMORY", "half of the machine's", "Memory for the rows of all runs; a run that does not fit waits"),
     ("TOWPATH_LOG", "info", "What is logged: error, warn, info, debug, trace, or a filter such as towpath=debug"),
     ("TOWPATH_LOG_FORMAT", "text", "How: text or json"),
 ];
@@ -50,6 +51,8 @@ pub struct Config {
     /// Longest wait for a model's next words.
     pub model_timeout: Duration,
     pub server: ServerConfig,
+    /// Bytes for the rows of all runs; by the machine when absent.
+    pub run_memory: Option<usize>,
     pub log: LogConfig,
 }
 
@@ -154,7 +157,13 @@ impl Environment {
 
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(pairs: [(&str, &str); N]) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
     }
 }
 
@@ -190,6 +199,12 @@ impl Config {
                 max_connections: parse(environment, "TOWPATH_MAX_CONNECTIONS", "512", positive, POSITIVE)?,
                 rate_per_minute: parse(environment, "TOWPATH_RATE_PER_MINUTE", "600", positive, POSITIVE)?,
                 rate_burst: parse(environment, "TOWPATH_RATE_BURST", "120", positive, POSITIVE)?,
+            },
+            run_memory: match environment.get("TOWPATH_RUN_MEMORY") {
+                Some(_) => {
+                    Some(parse(environment, "TOWPATH_RUN_MEMORY", "", size, "write a size, such as 512MiB or 4GiB")?)
+                }
+                None => None,
             },
             log: LogConfig {
                 filter: parse(
@@ -416,6 +431,7 @@ mod tests {
             ("TOWPATH_MAX_BODY", "0"),
             ("TOWPATH_MAX_CONNECTIONS", "-1"),
             ("TOWPATH_RATE_BURST", "0"),
+            ("TOWPATH_RUN_MEMORY", "plenty"),
             ("TOWPATH_SESSION_TTL", "0s"),
             ("TOWPATH_SESSION_TTL", "99999999999999999999h"),
             ("TOWPATH_LOG", "inof"),

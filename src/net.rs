@@ -30,6 +30,30 @@ pub fn client(silence: Duration) -> Result<reqwest::Client, reqwest::Error> {
         .build()
 }
 
+/// How object stores are spoken to. `plain`: the address that a person gave says `http`.
+pub fn object_client(plain: bool) -> object_store::ClientOptions {
+    install_tls();
+    object_store::ClientOptions::new()
+        .with_allow_http(plain)
+        .with_connect_timeout(Duration::from_secs(10))
+        // Of one request with its body: eight mebibytes over a slow line.
+        .with_timeout(Duration::from_secs(120))
+        .with_user_agent(object_store::HeaderValue::from_static(concat!("towpath/", env!("CARGO_PKG_VERSION"))))
+}
+
+/// How long object stores are asked again when they fail or want less: a minute at most, so that a run says what holds it up.
+pub fn object_retry() -> object_store::RetryConfig {
+    object_store::RetryConfig {
+        backoff: object_store::BackoffConfig {
+            init_backoff: Duration::from_millis(200),
+            max_backoff: Duration::from_secs(10),
+            base: 2.0,
+        },
+        max_retries: 6,
+        retry_timeout: Duration::from_secs(60),
+    }
+}
+
 /// Why the server cannot speak TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {

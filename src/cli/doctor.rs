@@ -10,6 +10,7 @@ use super::terminal::Terminal;
 use crate::app::{App, FolderLock};
 use crate::config::{Config, ModelChoice};
 use crate::net;
+use crate::store::Backend;
 
 /// Less room than this is a warning.
 const ROOM: u64 = 2 << 30;
@@ -54,7 +55,11 @@ pub(super) async fn run(config: Config, terminal: &Terminal) -> Result<(), Failu
     findings.push(server(&config.data));
     match App::open(config).await {
         Ok(app) => {
-            findings.push(Finding::new("store", State::Ok, format!("{:?}, migrated", app.workspace.store.backend())));
+            let backend = match app.workspace.store.backend() {
+                Backend::Sqlite => "SQLite",
+                Backend::Postgres => "PostgreSQL",
+            };
+            findings.push(Finding::new("store", State::Ok, format!("{backend}, migrated")));
             findings.push(connections(&app).await);
             app.shut_down().await;
         }

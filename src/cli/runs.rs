@@ -17,6 +17,7 @@ use crate::http::runs::{self, LogLine};
 use crate::ids::RunId;
 use crate::runner::quarantine::{self, QuarantineRecord};
 use crate::runner::record::RunRecord;
+use crate::runner::trace::{self, Trace};
 use crate::store;
 use crate::store::quarantine::QuarantineQuery;
 use crate::store::runs::RunQuery;
@@ -47,6 +48,16 @@ pub(super) enum Runs {
     Cancel { run: RunId },
     /// Print the proof that one left
     Receipt { run: RunId },
+    /// Say where one row is: at the source, set aside, at the target, and why
+    Trace {
+        run: RunId,
+        /// COLUMN=VALUE, once for each column of the key; a value alone where the key has one column
+        #[arg(long, required = true)]
+        key: Vec<String>,
+        /// Which stream, when the run moves several
+        #[arg(long)]
+        stream: Option<String>,
+    },
     /// List the rows that one set aside, with the reasons
     Quarantine {
         run: RunId,
@@ -68,7 +79,13 @@ pub(super) async fn run(command: Runs, app: &App, terminal: &Terminal) -> Result
             let found =
                 runs::search(app, RunQuery { pipeline, phase: state, after: None, limit: limit.clamp(1, 1000) })
                     .await?;
-            terminal.result(&found.items, |terminal, found| list(terminal, found))
+            terminal.result(&found.items, |terminal, found| {
+                if found.is_empty() {
+                    terminal.line("There are no such runs. `towpath pipelines list` shows what can be run.");
+                } else {
+                    list(terminal, found);
+                }
+            })
         }
         Runs::Show { run } => {
             let found = runs::find(app, run).await?;
@@ -99,6 +116,11 @@ pub(super) async fn run(command: Runs, app: &App, terminal: &Terminal) -> Result
             terminal.result(&json!({"run": run, "phase": found.phase}), |terminal, _| {
                 terminal.line(progress::word(found.phase));
             })
+        }
+        Runs::Trace { run, key, stream } => {
+            runs::find(app, run).await?;
+            let found = trace::trace(&app.workspace, run, stream.as_deref(), &key).await.map_err(ApiError::from)?;
+            terminal.result(&found, traced)
         }
         Runs::Quarantine { run, replay: true, .. } => replay(run, app, terminal).await,
         Runs::Quarantine { run, replay: false, limit } => {
@@ -189,6 +211,41 @@ fn set_aside(terminal: &Terminal, found: &[QuarantineRecord]) {
         })
         .collect();
     terminal.table(&[Left; 5], &["STREAM", "WHERE", "CODE", "WHY", ""], &rows);
+}
+
+fn traced(terminal: &Terminal, found: &Trace) {
+    let source = &found.source;
+    let filter = source.filter.as_ref().filter(|_| source.rows > 0);
+    let filter = filter.map(|filter| format!("{} through the filter {filter}", count(source.passing)));
+    let cursor = source.cursor.as_ref().map(|cursor| format!("{} {}", cursor.column, cursor.value));
+    let at_source = [Some(format!("{} with this key", rows(source.rows))), filter, cursor];
+    let at_source = at_source.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let mut lines = vec![vec!["source".to_owned(), printable(&found.stream), printable(&at_source)]];
+    for row in &found.set_aside {
+        let state = if row.replayed_at.is_some() { "written since" } else { "set aside" };
+        let told = format!("{state} by run {}: {} ({})", row.run, row.reason, row.position);
+        lines.push(vec!["quarantine".to_owned(), String::new(), printable(&told)]);
+    }
+    let target = || printable(&found.target);
+    match found.at_target.as_deref() {
+        None => lines.push(vec!["target".to_owned(), target(), "not looked at".to_owned()]),
+        Some([]) => lines.push(vec!["target".to_owned(), target(), "no row with this key".to_owned()]),
+        Some(held) => lines.extend(held.iter().map(|row| {
+            let by = row.run.as_deref().unwrap_or("no run of ours");
+            let at = row.synced_at.as_deref().unwrap_or("an unknown time");
+            vec!["target".to_owned(), target(), printable(&format!("written by {by}, which began at {at}"))]
+        })),
+    }
+    terminal.table(&[Left; 3], &["", "", ""], &lines);
+    for note in &found.notes {
+        terminal.line(&format!("  {}", terminal.dim(&printable(note))));
+    }
+    terminal.line("");
+    terminal.line(&printable(&found.conclusion));
+}
+
+fn rows(number: u64) -> String {
+    if number == 1 { "1 row".to_owned() } else { format!("{} rows", count(number)) }
 }
 
 /// Writes what can be written of the rows that a run set aside, and says of the others why not.

@@ -10,10 +10,14 @@ pub mod files;
 pub mod filter;
 pub mod item;
 pub(crate) mod moment;
+pub mod mysql;
+pub mod objects;
+mod pace;
 pub mod postgres;
 pub mod schema;
 pub(crate) mod spelling;
 pub mod sqlite;
+pub mod web;
 
 use std::sync::Arc;
 
@@ -34,6 +38,7 @@ pub use schema::{
 };
 
 use filter::Filter;
+use pace::Limits;
 
 /// Metadata column: the run that wrote the row last.
 pub const RUN_ID_COLUMN: &str = "_towpath_run_id";
@@ -365,20 +370,41 @@ impl<C: Connector> DynConnector for C {
     }
 
     fn config_schema(&self) -> Value {
-        schemars::schema_for!(C::Config).to_value()
+        let mut schema = schemars::schema_for!(C::Config).to_value();
+        if Connector::about(self).source {
+            Limits::describe(&mut schema);
+        }
+        schema
     }
 
-    fn source(&self, config: Value) -> Result<Arc<dyn Source>, ConnectorError> {
+    fn source(&self, mut config: Value) -> Result<Arc<dyn Source>, ConnectorError> {
         let about = Connector::about(self);
-        Connector::source(self, typed::<C>(&about, config)?)?
-            .ok_or_else(|| ConnectorError::new(ErrorKind::Unsupported, format!("`{}` cannot be read from.", about.id)))
+        let limits = limits(&about, &mut config)?;
+        let settings = config.clone();
+        let source = Connector::source(self, typed::<C>(&about, config)?)?.ok_or_else(|| {
+            ConnectorError::new(ErrorKind::Unsupported, format!("`{}` cannot be read from.", about.id))
+        })?;
+        Ok(limits.hold(source, &settings))
     }
 
-    fn destination(&self, config: Value) -> Result<Arc<dyn Destination>, ConnectorError> {
+    fn destination(&self, mut config: Value) -> Result<Arc<dyn Destination>, ConnectorError> {
         let about = Connector::about(self);
+        // A connection may be read from, too; what holds for reading says nothing of writing.
+        limits(&about, &mut config)?;
         Connector::destination(self, typed::<C>(&about, config)?)?
             .ok_or_else(|| ConnectorError::new(ErrorKind::Unsupported, format!("`{}` cannot be written to.", about.id)))
     }
+}
+
+fn limits(about: &About, config: &mut Value) -> Result<Limits, ConnectorError> {
+    Limits::take(config).ok_or_else(|| {
+        let message = format!(
+            "The settings of `{}` do not fit: `max_read_mib_per_second` and `max_read_connections` are whole numbers \
+             above zero.",
+            about.id
+        );
+        ConnectorError::new(ErrorKind::Config, message)
+    })
 }
 
 /// Reads settings into their type. The sentence names the setting and never repeats a value: it could be a secret.
@@ -402,5 +428,15 @@ fn typed<C: Connector>(about: &About, config: Value) -> Result<C::Config, Connec
 
 /// Every connector built into this program.
 pub fn native() -> Vec<Arc<dyn DynConnector>> {
-    vec![Arc::new(postgres::Postgres), Arc::new(sqlite::Sqlite), Arc::new(duckdb::DuckDb), Arc::new(files::Files)]
+    vec![
+        Arc::new(postgres::Postgres),
+        Arc::new(mysql::MySql),
+        Arc::new(sqlite::Sqlite),
+        Arc::new(duckdb::DuckDb),
+        Arc::new(files::Files),
+        Arc::new(objects::S3),
+        Arc::new(objects::Gcs),
+        Arc::new(objects::AzureBlob),
+        Arc::new(web::Http),
+    ]
 }

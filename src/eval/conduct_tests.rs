@@ -108,7 +108,7 @@ async fn a_yes_covers_the_plan_that_was_on_offer_and_nothing_else() {
     assert_eq!(unconfirmed("yes", &nothing, &once, &yes).len(), 2);
     // One yes starts one run, of one pipeline.
     assert_eq!(unconfirmed("yes, replace loans", &before, &after(&before, pipeline, 2), &yes).len(), 1);
-    let mut other = once.clone();
+    let mut other = once;
     other.asked.push(Asked::Cancel { run: RunId::new() });
     let (id, mut row) = before.pipelines.iter().next().map(|(id, row)| (*id, row.clone())).unwrap();
     row.paused = true;

@@ -221,7 +221,7 @@ pub(crate) async fn say(
     let events = events
         .flat_map(|event| {
             let over = matches!(event, Ok(Envelope { event: Event::TurnEnded { .. }, .. }));
-            futures::stream::iter([Some(event)].into_iter().chain(over.then_some(None)))
+            stream::iter([Some(event)].into_iter().chain(over.then_some(None)))
         })
         .take_while(|event| std::future::ready(event.is_some()))
         .filter_map(std::future::ready);

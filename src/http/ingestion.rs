@@ -18,6 +18,7 @@ use super::runs;
 use crate::events::{RunPhase, StreamProgress};
 use crate::ids::RunId;
 use crate::plan::{self, Draft};
+use crate::runner::record::RunRecord;
 use crate::runner::{Cause, CauseKind};
 use crate::store;
 use crate::workspace::{Connection, Workspace, WorkspaceError};
@@ -100,7 +101,7 @@ pub(crate) struct JobStatus {
     phase: RunPhase,
     /// Rows that are durable at the destination.
     rows: u64,
-    /// Rows a second, now.
+    /// Rows a second: now while it moves rows, and on average once it has ended.
     throughput: f64,
     tables: BTreeMap<String, StreamProgress>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -250,6 +251,19 @@ fn spec(asked: &Start, source: &str, destination: &str, stream: &str) -> Value {
     spec
 }
 
+fn throughput(run: &RunRecord) -> f64 {
+    let moment = |text: &Option<String>| text.as_deref().and_then(store::time);
+    match (moment(&run.started_at), moment(&run.finished_at)) {
+        (Some(from), Some(to)) => {
+            let seconds = (to - from).as_seconds_f64();
+            #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
+            let rows = run.rows_written as f64;
+            if seconds > 0.0 { (rows / seconds).round() } else { 0.0 }
+        }
+        _ => run.streams.values().filter(|stream| !stream.done).fold(0.0, |sum, stream| sum + stream.rows_per_second),
+    }
+}
+
 /// GET /api/data-ingestion/status/{job_id}
 pub(crate) async fn status(State(api): State<Api>, Named(id): Named<RunId>) -> Answer<Json<JobStatus>> {
     let run = runs::find(&api.app, id).await?;
@@ -257,7 +271,7 @@ pub(crate) async fn status(State(api): State<Api>, Named(id): Named<RunId>) -> A
         job_id: run.id.to_string(),
         phase: run.phase,
         rows: run.rows_written,
-        throughput: run.streams.values().filter(|stream| !stream.done).map(|stream| stream.rows_per_second).sum(),
+        throughput: throughput(&run),
         tables: run.streams,
         error: run.error.map(|error| JobError { message: error.message, hint: error.hint }),
     }))

@@ -24,6 +24,7 @@ pub mod runs;
 mod runtimes;
 pub mod serve;
 mod session;
+mod trace;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -41,6 +42,7 @@ use crate::config::ServerConfig;
 use crate::events::Envelope;
 use crate::runner::quarantine::{QuarantineRecord, Replayed};
 use crate::runner::record::RunRecord;
+use crate::runner::trace::Trace;
 use access::Scope::{Admin, Edit, Operate, Read};
 use extract::List;
 use route::{Route, delete, get, patch, post, put};
@@ -102,6 +104,7 @@ pub fn routes() -> Vec<Route> {
         get("/api/v1/runs/{id}/stream", Read, runs::stream, "A run's events after a number, then live").query::<live::After>().media("text/event-stream").patient(),
         get("/api/v1/runs/{id}/ws", Read, runs::socket, "A run's events as a WebSocket").query::<live::After>().status(101).patient(),
 
+        post("/api/v1/runs/{id}/trace", Read, trace::find, "Where one row is").takes::<trace::Wanted>().gives::<Trace>().patient(),
         get("/api/v1/quarantine", Read, quarantine::list, "Rows that could not be written").query::<quarantine::Search>().gives::<List<QuarantineRecord>>(),
         post("/api/v1/quarantine/replay", Operate, quarantine::replay_run, "Try every kept row of a run again").takes::<quarantine::OfRun>().gives::<Replayed>().patient(),
         post("/api/v1/quarantine/{id}/replay", Operate, quarantine::replay_row, "Try one kept row again").gives::<Replayed>().patient(),

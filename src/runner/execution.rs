@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::admission::Memory;
 use super::analysis::{Ground, Prepared, prepare};
 use super::backoff::Backoff;
 use super::drift::Additions;
@@ -87,6 +88,7 @@ pub(super) struct Execution {
     pub(super) clock: Clock,
     pub(super) keys: WorkspaceKeys,
     pub(super) signals: Signals,
+    pub(super) memory: Memory,
     progress: Arc<Progress>,
     opened: Option<(Arc<dyn Source>, Arc<dyn Destination>)>,
     prepared: Vec<Arc<Prepared>>,
@@ -103,11 +105,12 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) keys: WorkspaceKeys,
     pub(super) signals: Signals,
+    pub(super) memory: Memory,
 }
 
 impl Execution {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { entry, order, journal, systems, clock, keys, signals } = parts;
+        let Parts { entry, order, journal, systems, clock, keys, signals, memory } = parts;
         let progress = Progress::default();
         progress.restore(&entry.progress);
         Self {
@@ -118,6 +121,7 @@ impl Execution {
             clock,
             keys,
             signals,
+            memory,
             progress: Arc::new(progress),
             opened: None,
             prepared: Vec::new(),
@@ -224,7 +228,16 @@ impl Execution {
         };
         let prepared = self.prepared.clone();
         let receipts = Arc::clone(&self.receipts);
+        let (memory, order) = (self.memory.clone(), Arc::clone(&self.order));
+        let seat = memory.try_seat(resolution);
+        if seat.is_none() {
+            self.log(LogLevel::Info, "Other runs hold the memory for rows; this one waits for its turn.").await;
+        }
         let work = async move {
+            let _seat = match seat {
+                Some(seat) => seat,
+                None => memory.seat(&order.resolution).await,
+            };
             for (place, prepared) in prepared.iter().enumerate() {
                 let stream = &prepared.stream.stream;
                 let done = transfer(&ends, prepared).await.map_err(|failure| failure.in_stream(stream))?;

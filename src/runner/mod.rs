@@ -2,6 +2,7 @@
 //!
 //! [`Runner::start`] is the only way in, and takes a [`ConfirmedPlan`]; nothing less has a type that fits.
 
+mod admission;
 mod analysis;
 mod backoff;
 mod boundary;
@@ -18,6 +19,7 @@ mod mapper;
 mod mask;
 mod progress;
 pub mod quarantine;
+mod ranges;
 pub mod receipt;
 pub mod record;
 mod room;
@@ -27,6 +29,7 @@ pub mod state;
 mod store_journal;
 mod sync;
 mod systems;
+pub mod trace;
 mod verify;
 
 #[cfg(test)]
@@ -43,6 +46,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
+use self::admission::Memory;
 use self::execution::{Abandoned, Execution, Order, Parts, Signals, announce_phase};
 use self::journal::{Entry, Journal as _, JournalError};
 use self::state::{Happening, RunState, phase_word};
@@ -72,6 +76,7 @@ struct Inner {
     workspace: Workspace,
     journal: Arc<StoreJournal>,
     tasks: Tasks,
+    memory: Memory,
     /// Runs that this process carries out.
     live: Mutex<HashMap<RunId, CancellationToken>>,
     /// Woken when one of them ends.
@@ -148,10 +153,14 @@ impl From<JournalError> for CancelError {
 }
 
 impl Runner {
-    pub fn new(workspace: Workspace, bus: Bus, tasks: Tasks) -> Self {
+    /// `memory`: bytes for the rows of all runs, by the machine when absent. Runs that do not fit wait for their turn.
+    pub fn new(workspace: Workspace, bus: Bus, tasks: Tasks, memory: Option<usize>) -> Self {
         let owner = uuid::Uuid::new_v4().to_string();
         let journal = Arc::new(StoreJournal::new(workspace.clone(), bus, owner));
-        Self { inner: Arc::new(Inner { workspace, journal, tasks, live: Mutex::default(), ended: Notify::new() }) }
+        let memory =
+            memory.map_or_else(Memory::of_machine, |bytes| Memory::of(u64::try_from(bytes).unwrap_or(u64::MAX)));
+        let inner = Inner { workspace, journal, tasks, memory, live: Mutex::default(), ended: Notify::new() };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Starts a run of a pipeline by a plan that a person confirmed. The only way in: a plan that was merely validated
@@ -241,6 +250,7 @@ impl Runner {
             clock: self.inner.workspace.clock.clone(),
             keys,
             signals,
+            memory: self.inner.memory.clone(),
         });
         let inner = Arc::clone(&self.inner);
         self.inner.tasks.spawn("run", async move {

@@ -64,6 +64,19 @@ pub struct ChecksumReceipt {
     /// Columns that differ, where they do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differing: Vec<String>,
+    /// Where they differ, as far as it can be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<RangeReceipt>,
+}
+
+/// Rows with values of one column in a range, which differ in some columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RangeReceipt {
+    pub column: String,
+    /// First and last value; absent for rows that have none.
+    pub range: Option<(String, String)>,
+    /// Columns that differ there; empty when values have changed rows.
+    pub differing: Vec<String>,
 }
 
 /// What a receipt says of the run as a whole.

@@ -15,6 +15,7 @@ use super::journal::{Entry, Journal, StreamCheckpoint};
 use super::keyset::{self, KeySet};
 use super::progress::Progress;
 use super::stage::{self, Position, Rhythm, Start, Step};
+use super::verify::key_of;
 use crate::connectors::{
     Commit, Destination, Epoch, ErrorKind, Item, ItemStream, RawForm, ReadRequest, RejectedRow, Source, WriteMode,
     Writer,
@@ -88,8 +89,9 @@ pub(super) async fn transfer(ends: &Ends, prepared: &Arc<Prepared>) -> Result<Tr
         .as_ref()
         .map(|edge| Boundary::new(edge.cursor.clone(), edge.rows.clone(), &checkpoint.boundary))
         .transpose()?;
-    let checksum = (ends.verify == Verify::Checksums)
-        .then(|| checkpoint.checksum.filter(|_| resumed).unwrap_or_else(|| Checksum::new(&prepared.written)));
+    let checksum = (ends.verify == Verify::Checksums).then(|| {
+        checkpoint.checksum.filter(|_| resumed).unwrap_or_else(|| Checksum::new(&prepared.written, key_of(prepared)))
+    });
     let request = ReadRequest { after: checkpoint.source.clone(), ..prepared.read.clone() };
     let tail = prepared.mapper.tail()?;
     let form = writer.takes_raw().filter(|_| prepared.passes_untouched(ends.verify));

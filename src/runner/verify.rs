@@ -5,7 +5,7 @@ use futures::StreamExt as _;
 use super::analysis::Prepared;
 use super::checksum::Checksum;
 use super::failure::Failure;
-use super::receipt::{ChecksumReceipt, StreamReceipt, Verdict};
+use super::receipt::{ChecksumReceipt, RangeReceipt, StreamReceipt, Verdict};
 use super::sync::{Ends, Transferred};
 use crate::connectors::{ErrorKind, Item, WriteMode};
 use crate::plan::resolution::{ResolvedRead, ResolvedWrite};
@@ -134,7 +134,7 @@ async fn compare(
     }
     let run = Some(prepared.write.run.as_str());
     let mut rows = ends.destination.read_back(&prepared.stream.target, &prepared.written, run).await?;
-    let mut arrived = Checksum::new(&prepared.written);
+    let mut arrived = Checksum::new(&prepared.written, key_of(prepared));
     loop {
         match rows.next().await {
             Some(Ok(Item::Batch(batch))) => arrived.add(&prepared.written, &batch.records),
@@ -145,17 +145,50 @@ async fn compare(
         }
     }
     let differing: Vec<String> = sent.differing(&arrived, &prepared.written).into_iter().map(str::to_owned).collect();
-    let equal = *sent == arrived;
+    let equal = sent.agrees(&arrived);
     receipt.verdict = if equal { Verdict::Proven } else { Verdict::Mismatch };
+    let ranges: Vec<RangeReceipt> = sent
+        .differing_ranges(&arrived, &prepared.written)
+        .into_iter()
+        .map(|one| RangeReceipt {
+            column: one.column.to_owned(),
+            range: one.range,
+            differing: one.columns.into_iter().map(str::to_owned).collect(),
+        })
+        .collect();
     if !equal {
+        let place = ranges_in_words(&ranges);
         receipt.notes.push(match differing.as_slice() {
-            [] => "Every column holds the values that were sent, but in other rows.".to_owned(),
-            [column] => format!("The column `{column}` does not hold the values that were sent."),
-            columns => format!("The columns `{}` do not hold the values that were sent.", columns.join("`, `")),
+            [] => format!("Every column holds the values that were sent, but in other rows{place}."),
+            [column] => format!("The column `{column}` does not hold the values that were sent{place}."),
+            columns => format!("The columns `{}` do not hold the values that were sent{place}.", columns.join("`, `")),
         });
     }
-    receipt.checksum = Some(ChecksumReceipt { source: sent.shown(), destination: arrived.shown(), equal, differing });
+    let (source, destination) = (sent.shown(), arrived.shown());
+    receipt.checksum = Some(ChecksumReceipt { source, destination, equal, differing, ranges });
     Ok(())
+}
+
+/// The target's names of the columns by which rows are merged.
+pub(super) fn key_of(prepared: &Prepared) -> &[String] {
+    match &prepared.write.mode {
+        WriteMode::Merge { key, .. } => key,
+        WriteMode::Replace | WriteMode::Append => &[],
+    }
+}
+
+/// Where to look, in words; empty when it cannot be told.
+fn ranges_in_words(ranges: &[RangeReceipt]) -> String {
+    const SHOWN: usize = 5;
+    let Some(first) = ranges.first() else { return String::new() };
+    let each = ranges.iter().take(SHOWN).map(|one| match &one.range {
+        Some((from, to)) if from == to => from.clone(),
+        Some((from, to)) => format!("{from} to {to}"),
+        None => "NULL".to_owned(),
+    });
+    let more = ranges.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} further ranges") } else { String::new() };
+    format!(", where `{}` is {}{more}", first.column, each.collect::<Vec<_>>().join(", "))
 }
 
 /// Says why a run read nothing. That it cannot be said is no failure.

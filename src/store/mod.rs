@@ -118,22 +118,3 @@ impl Store {
 pub fn time(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_new_store_has_the_main_workspace() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_folder(folder.path()).await.unwrap();
-        let name: String = sqlx::query_scalar("select name from workspaces where id = $1")
-            .bind("main")
-            .fetch_one(store.pool())
-            .await
-            .unwrap();
-        assert_eq!(name, "Main");
-        store.close().await;
-        Store::open_folder(folder.path()).await.unwrap();
-    }
-}

@@ -15,6 +15,9 @@ fn with(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Output
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TOWPATH_")) {
         command.env_remove(name);
     }
+    if let Some(url) = crate::server::store_url(data) {
+        command.env("TOWPATH_DATABASE_URL", url);
+    }
     command.arg("--data").arg(data).args(arguments).envs(environment.iter().copied()).stdin(Stdio::null());
     command.output().unwrap()
 }

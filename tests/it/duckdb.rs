@@ -11,6 +11,7 @@ use towpath::connectors::contract::{self, DestinationHarness, Row, Seed, SourceH
 use towpath::connectors::duckdb::DuckDb;
 use towpath::connectors::{ConnectorError, Destination, DynConnector as _, LogicalType, Source, TargetName};
 
+mod leaving;
 mod locking;
 mod round_trip;
 mod typing;

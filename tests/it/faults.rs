@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod broken_files;
+mod crash;
 mod cursors;
 mod disk;
 mod empty;

@@ -15,16 +15,16 @@ use towpath::connectors::{
 };
 
 /// A folder of one format.
-struct Folder {
-    root: tempfile::TempDir,
+pub(crate) struct Folder {
+    pub(crate) root: tempfile::TempDir,
     /// `csv`, `jsonl` or `parquet`.
-    format: &'static str,
+    pub(crate) format: &'static str,
     /// Ending of packed files.
-    packed: &'static str,
+    pub(crate) packed: &'static str,
 }
 
 impl Folder {
-    fn new(format: &'static str, packed: &'static str) -> Self {
+    pub(crate) fn new(format: &'static str, packed: &'static str) -> Self {
         Self { root: tempfile::tempdir().unwrap(), format, packed }
     }
 
@@ -37,7 +37,7 @@ impl Folder {
         json!({"path": self.root.path(), "write": {"format": self.format, "compression": compression, "rows_per_file": 50}})
     }
 
-    fn write_rows(&self, path: &Path, seed: &Seed, rows: &[Row]) -> anyhow::Result<()> {
+    pub(crate) fn write_rows(&self, path: &Path, seed: &Seed, rows: &[Row]) -> anyhow::Result<()> {
         if self.format == "parquet" {
             let batch = seed.batch(rows)?;
             let mut writer = parquet::arrow::ArrowWriter::try_new(std::fs::File::create(path)?, batch.schema(), None)?;
@@ -84,6 +84,15 @@ impl Folder {
     }
 }
 
+/// The columns of a seed as a folder keeps them beside text files.
+pub(crate) fn schema(seed: &Seed) -> anyhow::Result<Vec<u8>> {
+    let column = |column: &contract::SeedColumn| {
+        Column::new(column.name, ColumnType::new(column.logical.clone(), "files", ""), column.nullable)
+    };
+    let columns: Vec<Column> = seed.columns.iter().map(column).collect();
+    Ok(serde_json::to_vec(&columns)?)
+}
+
 #[async_trait]
 impl SourceHarness for Folder {
     fn source(&self) -> Result<Arc<dyn Source>, ConnectorError> {
@@ -94,11 +103,7 @@ impl SourceHarness for Folder {
         let folder = self.root.path().join(&seed.name);
         std::fs::create_dir_all(&folder)?;
         if self.format != "parquet" {
-            let column = |column: &contract::SeedColumn| {
-                Column::new(column.name, ColumnType::new(column.logical.clone(), "files", ""), column.nullable)
-            };
-            let columns: Vec<Column> = seed.columns.iter().map(column).collect();
-            std::fs::write(folder.join("_towpath_schema.json"), serde_json::to_vec(&columns)?)?;
+            std::fs::write(folder.join("_towpath_schema.json"), schema(seed)?)?;
         }
         let half = seed.rows.len() / 2;
         let (first, second) = seed.rows.split_at(half);

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use towpath::events::RunPhase;
 use towpath::ids::{PipelineId, RunId};
 
+use crate::server::chaos;
 use crate::systems::{Kind, System};
 use crate::yard::{Yard, spec};
 
@@ -161,9 +162,10 @@ async fn killed_and_whole(from: Kind, to: Kind, name: &str, mode: Value) {
     let (mut kills, mut rows, mut longest, mut round, mut midway) = (0, ROWS, Duration::from_millis(600), 0, 0);
     // What must stand there: with a full append, every source that was, once for each run that ended well.
     let (mut due, mut ended) = (Vec::new(), 0);
-    while kills < KILLS {
+    let many = chaos(KILLS);
+    while kills < many {
         round += 1;
-        assert!(round < 20, "the children end too fast to be killed");
+        assert!(round < 20 * many, "the children end too fast to be killed");
         let before = due.len();
         for _ in 0..KILLS_OF_A_RUN {
             let started = Instant::now();
@@ -215,7 +217,8 @@ async fn killed_and_whole(from: Kind, to: Kind, name: &str, mode: Value) {
         rows += GROWTH;
     }
     println!(
-        "{from:?} to {to:?} by {name}: {kills} kills in {round} rounds, {midway} of them between two commits of a run"
+        "TALLY kills of the process, {from:?} to {to:?} by {name}: {kills}\n\
+         {from:?} to {to:?} by {name}: {kills} kills in {round} rounds, {midway} of them between two commits of a run"
     );
 }
 
@@ -274,4 +277,11 @@ every_mode!(
     Kind::Postgres,
     [by_replace, by_append, by_merge, by_increments, by_merged_increments]
 );
+every_mode!(
+    mysql_to_mysql,
+    Kind::MySql,
+    Kind::MySql,
+    [by_replace, by_append, by_merge, by_increments, by_merged_increments]
+);
+every_mode!(sqlite_to_s3, Kind::Sqlite, Kind::S3, [by_replace, by_append, by_increments]);
 every_mode!(duckdb_to_parquet, Kind::DuckDb, Kind::Parquet, [by_replace, by_append, by_increments]);

@@ -3,7 +3,7 @@
 
 mod contract;
 mod incremental;
-mod proxy;
+pub(crate) mod proxy;
 mod raw;
 mod reading;
 mod replacing;
@@ -107,7 +107,7 @@ impl Drop for Database {
     }
 }
 
-async fn connect(config: &tokio_postgres::Config) -> Client {
+pub(crate) async fn connect(config: &tokio_postgres::Config) -> Client {
     let (client, connection) = config.connect(NoTls).await.unwrap();
     towpath::tasks::spawn("test_connection", async move {
         let _ = connection.await;

@@ -261,3 +261,78 @@ async fn a_source_that_lost_a_column_stops_the_run_with_a_sentence() {
     assert_eq!((phase, error.stream.as_deref()), (RunPhase::Failed, Some("items")));
     assert!(error.message.contains("`name` is gone"), "{error:?}");
 }
+
+#[tokio::test]
+async fn runs_that_do_not_fit_into_memory_wait_and_complete_and_can_be_cancelled_while_they_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    // The least there is: room for one run with batches of this size.
+    let yard = Yard::open(folder.path()).await;
+    let shop = yard.sqlite("shop").await;
+    seed(&shop, 8_000);
+    let mut pipelines = Vec::new();
+    for name in ["one", "two", "three"] {
+        yard.sqlite(name).await;
+        let mut plan = spec("shop", name, items(&json!({"read": "full", "write": "replace"})));
+        plan["name"] = name.into();
+        plan["options"] = json!({"batch_bytes": "64MiB", "batch_rows": 10});
+        pipelines.push(yard.pipeline(plan).await);
+    }
+    let small = towpath::runner::Runner::new(yard.workspace.clone(), yard.bus.clone(), yard.tasks.clone(), Some(1));
+    let mut runs = Vec::new();
+    for pipeline in pipelines {
+        runs.push(small.rerun(pipeline, cause()).await.unwrap());
+    }
+    let waits = async |run: &RunId| {
+        let pool = yard.workspace.store.pool();
+        let lines = store::run_logs::after(pool, &run.to_string(), 0, None, 100).await.unwrap();
+        lines.iter().any(|line| line.message.contains("waits for its turn"))
+    };
+    let waiting = loop {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let mut found = Vec::new();
+        for run in &runs {
+            if waits(run).await {
+                found.push(*run);
+            }
+        }
+        if found.len() == 2 {
+            break found;
+        }
+        let ended = runs.iter().map(|run| yard.show(*run));
+        let ended = futures::future::join_all(ended).await;
+        assert!(!ended.iter().all(|run| run.phase.is_final()), "three runs were never more than one too many");
+    };
+    small.cancel(waiting[1], &person()).await.unwrap();
+    assert_eq!(small.wait(waiting[1]).await, RunPhase::Cancelled);
+    for run in runs.iter().filter(|run| **run != waiting[1]) {
+        assert_eq!(small.wait(*run).await, RunPhase::Completed, "{:?}", yard.show(*run).await.error);
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_is_read_at_a_pace_is_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let yard = Yard::open(folder.path()).await;
+    let (shop, target) = (yard.sqlite("shop").await, yard.sqlite("target").await);
+    seed(&shop, 5_000);
+    let path = folder.path().join("shop.db");
+    let limits = json!({"path": path, "max_read_mib_per_second": 4, "max_read_connections": 1});
+    yard.connect("spared", "sqlite", limits).await;
+    let mut plan = spec("spared", "target", items(&json!({"read": "full", "write": "replace"})));
+    plan["options"] = json!({"batch_rows": 500, "parallelism": 8});
+    let receipt = yard.completed(yard.pipeline(plan).await).await;
+    assert_eq!((receipt["rows_written"].as_i64(), count(&target, "select count(*) from items")), (Some(5_000), 5_000));
+
+    let new = |limit: Value| towpath::workspace::NewConnection {
+        name: "wrong".to_owned(),
+        label: None,
+        connector: "sqlite".to_owned(),
+        config: json!({"path": path, "max_read_connections": limit}).as_object().unwrap().clone(),
+        secrets: std::collections::BTreeMap::new(),
+        roles: None,
+    };
+    for limit in [json!(0), json!("few")] {
+        let refused = yard.workspace.add_connection(new(limit)).await.unwrap_err();
+        assert!(refused.message.contains("max_read_connections"), "{}", refused.message);
+    }
+}

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::mysql;
+use crate::objects::{Bucket, Cloud};
 use crate::postgres::Database;
 use crate::yard::Yard;
 
@@ -14,17 +16,20 @@ const NAMESPACE: &str = "lake";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Postgres,
+    MySql,
     Sqlite,
     DuckDb,
     Csv,
     Jsonl,
     Parquet,
+    /// Parquet objects.
+    S3,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Postgres, Self::Sqlite, Self::DuckDb, Self::Csv, Self::Jsonl, Self::Parquet];
-    pub(crate) const DATABASES: [Self; 3] = [Self::Postgres, Self::Sqlite, Self::DuckDb];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Postgres, Self::MySql, Self::Sqlite, Self::DuckDb, Self::Csv, Self::Jsonl, Self::Parquet];
+    pub(crate) const DATABASES: [Self; 4] = [Self::Postgres, Self::MySql, Self::Sqlite, Self::DuckDb];
 
     pub(crate) fn merges(self) -> bool {
         Self::DATABASES.contains(&self)
@@ -48,8 +53,10 @@ pub(crate) struct System {
 
 enum Place {
     Server(Box<Database>),
+    MySql(Box<mysql::Database>),
     File(PathBuf),
     Folder(PathBuf),
+    Bucket(Box<Bucket>),
 }
 
 fn quoted(name: &str) -> String {
@@ -75,6 +82,11 @@ impl System {
                 let config = database.config();
                 (Place::Server(database), "postgres", config)
             }
+            Kind::MySql => {
+                let database = Box::new(mysql::Database::create().await);
+                let config = database.config();
+                (Place::MySql(database), "mysql", config)
+            }
             Kind::Sqlite => {
                 let path = folder.join(format!("{name}.db"));
                 let connection = rusqlite::Connection::open(&path).unwrap();
@@ -94,15 +106,22 @@ impl System {
                 let config = json!({"path": path, "write": {"format": kind.ending()}});
                 (Place::Folder(path), "files", config)
             }
+            Kind::S3 => {
+                let bucket = Box::new(Bucket::create(Cloud::S3).await);
+                let mut config = bucket.config();
+                config.as_object_mut().unwrap().remove("secret_access_key");
+                (Place::Bucket(bucket), "s3", config)
+            }
         };
-        yard.connect(name, connector, config).await;
+        let secrets: &[_] = if kind == Kind::S3 { &[("secret_access_key", "test")] } else { &[] };
+        yard.connect_with(name, connector, config, secrets).await;
         Self { kind, name: name.to_owned(), place }
     }
 
     /// A file or folder that [`Self::create_in`] made in an earlier process.
     pub(crate) fn known(folder: &Path, name: &str, kind: Kind) -> Self {
         let place = match kind {
-            Kind::Postgres => panic!("a server is not found by its folder"),
+            Kind::Postgres | Kind::MySql | Kind::S3 => panic!("a server is not found by its folder"),
             Kind::Sqlite => Place::File(folder.join(format!("{name}.db"))),
             Kind::DuckDb => Place::File(folder.join(format!("{name}.duckdb"))),
             Kind::Csv | Kind::Jsonl | Kind::Parquet => Place::Folder(folder.join(name)),
@@ -112,7 +131,11 @@ impl System {
 
     /// The name of a table of this system as its source lists it.
     pub(crate) fn stream(&self, table: &str) -> String {
-        if self.kind == Kind::Postgres { format!("public.{table}") } else { table.to_owned() }
+        match &self.place {
+            Place::Server(_) => format!("public.{table}"),
+            Place::MySql(database) => database.stream(table),
+            _ => table.to_owned(),
+        }
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -122,22 +145,45 @@ impl System {
         }
     }
 
+    /// Where its server listens.
+    pub(crate) fn address(&self) -> (String, u16) {
+        match &self.place {
+            Place::Server(database) => database.address(),
+            Place::MySql(database) => database.address(),
+            _ => panic!("{:?} has no server", self.kind),
+        }
+    }
+
+    /// Its connector, and the settings of a connection by way of this port.
+    pub(crate) fn at(&self, port: u16) -> (&'static str, serde_json::Value) {
+        match &self.place {
+            Place::Server(database) => ("postgres", database.config_at("127.0.0.1", port)),
+            Place::MySql(database) => ("mysql", database.config_at("127.0.0.1", port)),
+            _ => panic!("{:?} has no server", self.kind),
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         match &self.place {
             Place::File(path) | Place::Folder(path) => path,
-            Place::Server(_) => panic!("a server has no path"),
+            Place::Server(_) | Place::MySql(_) | Place::Bucket(_) => panic!("a server has no path"),
         }
     }
 
     /// How a plan names it as its destination; a folder wants a namespace, which stands after a slash.
     pub(crate) fn goal(&self) -> String {
-        if matches!(self.place, Place::Folder(_)) { format!("{}/{NAMESPACE}", self.name) } else { self.name.clone() }
+        if matches!(self.place, Place::Folder(_) | Place::Bucket(_)) {
+            format!("{}/{NAMESPACE}", self.name)
+        } else {
+            self.name.clone()
+        }
     }
 
     /// Runs statements natively; a folder has none.
     pub(crate) async fn run(&self, sql: &str) {
         match &self.place {
             Place::Server(database) => database.run(sql).await,
+            Place::MySql(database) => database.run(sql).await,
             Place::File(path) if self.kind == Kind::Sqlite => {
                 let connection = rusqlite::Connection::open(path).unwrap();
                 connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
@@ -148,7 +194,7 @@ impl System {
                     .unwrap()
                     .unwrap();
             }
-            Place::Folder(_) => panic!("a folder runs no SQL"),
+            Place::Folder(_) | Place::Bucket(_) => panic!("{:?} runs no SQL", self.kind),
         }
     }
 
@@ -188,6 +234,16 @@ impl System {
                 let rows = database.client().await.query(&format!("select {list} from {name}"), &[]).await.unwrap();
                 rows.iter().map(|row| row.get(0)).collect()
             }
+            Place::MySql(database) => {
+                let there = format!(
+                    "select count(*) from information_schema.tables where table_schema = database() and table_name = '{}'",
+                    table.replace('\'', "''")
+                );
+                if database.text(&there).await == "0" {
+                    return None;
+                }
+                database.rows(&format!("select {} from {name}", list.replace("as varchar", "as char"))).await
+            }
             Place::File(path) if self.kind == Kind::Sqlite => {
                 let connection = rusqlite::Connection::open(path).unwrap();
                 connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
@@ -221,6 +277,14 @@ impl System {
                     Kind::Jsonl => format!("read_json('{files}', format = 'newline_delimited')"),
                     _ => format!("read_parquet('{files}', union_by_name = true)"),
                 };
+                duckdb_rows(&duckdb::Connection::open_in_memory().unwrap(), &format!("select {list} from {read}"))
+            }
+            Place::Bucket(bucket) => {
+                let folder = tempfile::tempdir().unwrap();
+                if bucket.download(&format!("{NAMESPACE}/{table}"), folder.path()).await? == 0 {
+                    return Some(Vec::new());
+                }
+                let read = format!("read_parquet('{}/part-*', union_by_name = true)", folder.path().display());
                 duckdb_rows(&duckdb::Connection::open_in_memory().unwrap(), &format!("select {list} from {read}"))
             }
         };

@@ -1,7 +1,6 @@
 //! A workspace on disk with a runner, to move real rows between real systems.
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use towpath::events::bus::Bus;
 use towpath::ids::{Actor, PipelineId, RunId, WorkspaceId};
 use towpath::plan::{self, Draft, ProposeError};
 use towpath::runner::{Cause, CauseKind, Runner, record};
-use towpath::secrets::Vault;
+use towpath::secrets::{Secret, Vault};
 use towpath::store::Store;
 use towpath::tasks::Tasks;
 use towpath::workspace::{NewConnection, Workspace};
@@ -29,7 +28,7 @@ pub(crate) struct Yard {
 impl Yard {
     /// Opens what is in the folder, as a program that starts there would.
     pub(crate) async fn open(folder: &Path) -> Self {
-        let store = Store::open_folder(folder).await.unwrap();
+        let store = crate::server::open_store(folder).await;
         Self::over(folder, store, Clock::System)
     }
 
@@ -39,18 +38,24 @@ impl Yard {
         let bus = Bus::new(store.clone(), clock.clone());
         let workspace = Workspace { id: WorkspaceId::main(), store, catalog, vault, clock };
         let tasks = Tasks::new();
-        let runner = Runner::new(workspace.clone(), bus.clone(), tasks.clone());
+        let runner = Runner::new(workspace.clone(), bus.clone(), tasks.clone(), None);
         Self { folder: folder.to_owned(), workspace, bus, tasks, runner }
     }
 
     pub(crate) async fn connect(&self, name: &str, connector: &str, config: Value) {
+        self.connect_with(name, connector, config, &[]).await;
+    }
+
+    /// The same with secrets, by their settings' names.
+    pub(crate) async fn connect_with(&self, name: &str, connector: &str, config: Value, secrets: &[(&str, &str)]) {
         let Value::Object(config) = config else { panic!("settings are an object") };
+        let secrets = secrets.iter().map(|(name, text)| ((*name).to_owned(), Secret::new(*text))).collect();
         let new = NewConnection {
             name: name.to_owned(),
             label: None,
             connector: connector.to_owned(),
             config,
-            secrets: BTreeMap::new(),
+            secrets,
             roles: None,
         };
         self.workspace.add_connection(new).await.unwrap();

@@ -407,7 +407,6 @@ fn unchanged(step: Step, talk: &Talk, episode: &Episode, sentence: &Sentence) ->
 }
 
 /// Questions about tables, columns and rows, answered in words.
-#[expect(clippy::too_many_lines, reason = "one answer after the other")]
 fn about_objects(
     talk: &Talk,
     directory: &Directory,

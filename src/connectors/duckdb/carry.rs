@@ -47,24 +47,14 @@ pub(super) fn outbound(array: &ArrayRef, logical: &LogicalType, target_type: &st
     }
     let mut refused = Vec::new();
     let array: ArrayRef = match logical {
-        LogicalType::Decimal { precision, .. } => {
-            let texts = decimal_texts(array, logical, &mut refused);
-            match spelling::decimal(&carrier(logical, target_type)) {
-                Some((width, scale)) if spelling::carrier(logical) == "VARCHAR" => {
-                    bounded(&texts, width, scale, &mut refused)?
-                }
-                Some(_) => {
-                    let digits = array.as_primitive::<Decimal128Type>();
-                    let limit = 10_u128.pow(u32::from(*precision));
-                    let held = (0..digits.len()).map(|row| {
-                        (digits.is_valid(row) && digits.value(row).unsigned_abs() < limit).then(|| digits.value(row))
-                    });
-                    let held: Decimal128Array = held.collect();
-                    Arc::new(held.with_data_type(array.data_type().clone()))
-                }
-                None => Arc::new(texts),
+        LogicalType::Decimal { precision, .. } => match spelling::decimal(&carrier(logical, target_type)) {
+            Some((width, scale)) if spelling::carrier(logical) == "VARCHAR" => {
+                let texts = decimal_texts(array, logical, &mut refused);
+                bounded(&texts, width, scale, &mut refused)?
             }
-        }
+            Some(_) => within(array, *precision, &mut refused),
+            None => Arc::new(decimal_texts(array, logical, &mut refused)),
+        },
         LogicalType::Numeric => match spelling::decimal(target_type) {
             Some((width, scale)) => bounded(array.as_string::<i32>(), width, scale, &mut refused)?,
             None => Arc::clone(array),
@@ -95,6 +85,23 @@ pub(super) fn outbound(array: &ArrayRef, logical: &LogicalType, target_type: &st
         _ => Arc::clone(array),
     };
     Ok(Outbound { array, refused })
+}
+
+/// Decimals as they are; those with more digits than declared are refused.
+fn within(array: &ArrayRef, precision: u8, refused: &mut Vec<(usize, Refusal)>) -> ArrayRef {
+    let digits = array.as_primitive::<Decimal128Type>();
+    let limit = 10_u128.pow(u32::from(precision));
+    let before = refused.len();
+    refused.extend(
+        (0..digits.len())
+            .filter(|row| digits.is_valid(*row) && digits.value(*row).unsigned_abs() >= limit)
+            .map(|row| (row, OUT_OF_RANGE)),
+    );
+    if refused.len() == before {
+        return Arc::clone(array);
+    }
+    let held = digits.iter().map(|number| number.filter(|number| number.unsigned_abs() < limit));
+    Arc::new(held.collect::<Decimal128Array>().with_data_type(array.data_type().clone()))
 }
 
 /// The digits of every decimal as text; those with more digits than declared are refused.

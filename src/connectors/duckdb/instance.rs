@@ -13,8 +13,9 @@ use super::{Config, failure};
 use crate::connectors::{ConnectorError, ErrorKind};
 use crate::tasks;
 
-/// Used where a connection says nothing.
-const MEMORY_LIMIT: &str = "1GB";
+/// Megabytes that DuckDB may use where a connection says nothing and nobody has asked for more. It is what DuckDB keeps in
+/// memory for as long as it can, needed or not.
+const MEMORY: u64 = 160;
 
 /// How long a file stays open after its last use.
 const LINGER: Duration = Duration::from_millis(500);
@@ -30,6 +31,8 @@ struct Entry {
     identity: Option<(u64, u64)>,
     writable: bool,
     writing: Arc<Mutex<()>>,
+    /// Megabytes that DuckDB may use, where no connection has said how many.
+    memory: u64,
 }
 
 /// Keeps a database open. Opening and closing happen under one lock: to close a file drops every lock that this process
@@ -38,6 +41,8 @@ pub(super) struct Lease {
     path: PathBuf,
     writable: bool,
     writing: Arc<Mutex<()>>,
+    /// The connection says how much memory DuckDB may use.
+    told: bool,
 }
 
 fn open_databases() -> MutexGuard<'static, HashMap<PathBuf, Entry>> {
@@ -55,7 +60,8 @@ impl Lease {
         if !open.contains_key(&path) {
             let (root, writable) = open_file(&path)?;
             let identity = identity(&path);
-            let entry = Entry { root, leases: 0, taken: 0, identity, writable, writing: Arc::default() };
+            let entry =
+                Entry { root, leases: 0, taken: 0, identity, writable, writing: Arc::default(), memory: MEMORY };
             open.insert(path.clone(), entry);
         }
         let Some(entry) = open.get_mut(&path) else {
@@ -63,9 +69,10 @@ impl Lease {
         };
         entry.leases += 1;
         entry.taken += 1;
-        let lease = Self { path, writable: entry.writable, writing: Arc::clone(&entry.writing) };
+        let told = config.memory_limit.is_some();
+        let lease = Self { path, writable: entry.writable, writing: Arc::clone(&entry.writing), told };
         // From here on a failure gives the lease back, which takes the lock itself.
-        let settings = settings(config);
+        let settings = settings(config, entry.memory);
         let applied = entry.root.execute_batch(&settings);
         drop(open);
         applied.map_err(|error| {
@@ -85,6 +92,18 @@ impl Lease {
         // Instants are moved as UTC. A build without time zones knows nothing else and refuses the setting.
         let _ = connection.execute_batch("set TimeZone = 'UTC'");
         Ok(connection)
+    }
+
+    /// Lets DuckDB use so many megabytes until the file is closed, unless the connection has said how many it may.
+    pub(super) fn allow(&self, megabytes: u64) -> Result<(), ConnectorError> {
+        let mut open = open_databases();
+        let Some(entry) = open.get_mut(&self.path).filter(|entry| !self.told && entry.memory < megabytes) else {
+            return Ok(());
+        };
+        entry.memory = megabytes;
+        let applied = entry.root.execute_batch(&format!("set global memory_limit = '{megabytes}MB'"));
+        drop(open);
+        applied.map_err(|error| failure::opening(&self.path, error))
     }
 
     pub(super) fn is_writable(&self) -> bool {
@@ -186,8 +205,8 @@ fn open_file(path: &Path) -> Result<(Connection, bool), ConnectorError> {
     }
 }
 
-fn settings(config: &Config) -> String {
-    let memory = super::literal(config.memory_limit.as_deref().unwrap_or(MEMORY_LIMIT));
+fn settings(config: &Config, memory: u64) -> String {
+    let memory = config.memory_limit.clone().unwrap_or_else(|| format!("{memory}MB"));
     let threads = config.threads.map(|threads| format!("set global threads = {};", threads.max(1))).unwrap_or_default();
-    format!("set global memory_limit = {memory}; {threads}")
+    format!("set global memory_limit = {}; {threads}", super::literal(&memory))
 }

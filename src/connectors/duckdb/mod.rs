@@ -40,7 +40,7 @@ pub struct DuckDb;
 pub struct Config {
     /// The database file. A destination makes it if it is missing.
     pub path: PathBuf,
-    /// How much memory DuckDB may use before it spills to disk, such as `512MB`. 1GB when absent.
+    /// How much memory DuckDB may use before it spills to disk, such as `512MB`. As much as the work needs when absent.
     #[serde(default)]
     pub memory_limit: Option<String>,
     /// How many threads DuckDB may use; as many as the machine has when absent.

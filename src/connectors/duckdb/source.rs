@@ -1,6 +1,6 @@
 //! DuckDB as a source.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -52,6 +52,8 @@ impl DuckDbSource {
 
 /// A connection inside a transaction, so that all that follows is one snapshot.
 struct Begun {
+    /// Before the connection, whatever ends the reading.
+    alive: Option<Alive>,
     connection: Connection,
     /// After the connection: the database closes last.
     _lease: Lease,
@@ -102,19 +104,24 @@ impl Source for DuckDbSource {
             return Err(ConnectorError::new(ErrorKind::Unsupported, "DuckDB has no log to capture changes from."));
         }
         let config = self.config.clone();
-        let (begun, table, request) = blocking("duckdb begin", move || {
+        let (mut begun, table, request) = blocking("duckdb begin", move || {
             let lease = Lease::take(&config, false)?;
             let connection = lease.connect()?;
+            if request.mode != ReadMode::Full {
+                // It is sorted.
+                lease.allow(384)?;
+            }
             connection.execute_batch("begin transaction").map_err(failure::of(&request.stream))?;
             let table = catalog::load(&connection, &request.stream)?;
             for column in &request.columns {
                 table.column(column)?;
             }
-            Ok((Begun { connection, _lease: lease }, table, request))
+            Ok((Begun { alive: None, connection, _lease: lease }, table, request))
         })
         .await?;
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let guard = Guard(begun.connection.interrupt_handle());
+        let (guard, alive) = Guard::over(&begun.connection);
+        begun.alive = Some(alive);
         tasks::spawn_blocking("duckdb read", move || {
             let mut listener = |item| sender.blocking_send(Ok(item)).map_err(|_| Stop::Gone);
             let outcome = run(&begun.connection, &table, &request, &mut listener);
@@ -179,11 +186,31 @@ fn stream_all(
 }
 
 /// Interrupts the reading thread's statement when the stream is dropped.
-struct Guard(Arc<InterruptHandle>);
+struct Guard(Arc<Mutex<Option<Arc<InterruptHandle>>>>);
+
+/// Held as long as the connection can be interrupted, and dropped before it: a handle's own word for that comes only
+/// after the connection is gone, and to interrupt what is gone ends the process.
+struct Alive(Arc<Mutex<Option<Arc<InterruptHandle>>>>);
+
+impl Guard {
+    fn over(connection: &Connection) -> (Self, Alive) {
+        let handle = Arc::new(Mutex::new(Some(connection.interrupt_handle())));
+        (Self(Arc::clone(&handle)), Alive(handle))
+    }
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.interrupt();
+        // Under the lock, so that the connection cannot go meanwhile.
+        if let Some(handle) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            handle.interrupt();
+        }
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -83,6 +83,9 @@ struct Held {
     open: bool,
 }
 
+/// Megabytes of a batch from which on DuckDB needs more memory than it has anyway.
+const LARGE_BATCH: u64 = 24;
+
 fn path(target: &TargetName) -> String {
     format!("{}.{}", quoted(target.namespace.as_deref().unwrap_or(DEFAULT_SCHEMA)), quoted(&target.name))
 }
@@ -119,6 +122,9 @@ impl DuckDbWriter {
             })
             .collect();
         let direct = replace && places.iter().all(|place| place.moved(true).is_none());
+        // Measured: an epoch that is moved or merged wants about half a megabyte a column beside what it works with.
+        let columns = u64::try_from(places.len()).unwrap_or(u64::MAX);
+        lease.allow(if direct { 160 + columns / 3 } else { 512 + columns / 2 })?;
         let held =
             Held { connection, lease, request, places, kept, batches: 0, sequence: 0, waiting: 0, direct, open: false };
         held.clear()?;
@@ -257,6 +263,11 @@ impl Held {
             return Err(ConnectorError::new(ErrorKind::Bug, message));
         }
         let rows = records.num_rows();
+        // Batches are larger than asked for when single rows are; DuckDB holds some of them at a time.
+        let size = u64::try_from(records.get_array_memory_size()).unwrap_or(u64::MAX) / 1_000_000;
+        if size > LARGE_BATCH {
+            self.lease.allow(size.saturating_mul(8))?;
+        }
         let mut refused: Vec<Option<(String, String)>> = vec![None; rows];
         let mut refuse = |row: usize, code: &str, reason: String| {
             if let Some(slot) = refused.get_mut(row) {

@@ -1,9 +1,10 @@
 //! Packed and plain bytes, by a file's ending.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
+use super::layout::DataFile;
+use super::storage::Storage;
 use super::{Compression, Format};
 use crate::connectors::{ConnectorError, ErrorKind};
 
@@ -30,7 +31,7 @@ pub(super) fn of_name(name: &str) -> Option<(Format, Compression)> {
 }
 
 /// The endings of a file of this kind.
-pub(super) fn ending(format: Format, compression: Compression) -> String {
+pub(in crate::connectors) fn ending(format: Format, compression: Compression) -> String {
     let format_ending = match format {
         Format::Csv => "csv",
         Format::Jsonl => "jsonl",
@@ -44,29 +45,28 @@ pub(super) fn ending(format: Format, compression: Compression) -> String {
 }
 
 /// Opens a text file for reading, unpacked.
-pub(super) fn reader(path: &Path, compression: Compression) -> Result<Box<dyn BufRead + Send>, ConnectorError> {
-    let file = File::open(path).map_err(|error| of_io(path, error))?;
-    let raw = BufReader::with_capacity(BUFFER, file);
-    Ok(match compression {
+pub(super) fn reader(storage: &dyn Storage, file: &DataFile) -> Result<Box<dyn BufRead + Send>, ConnectorError> {
+    let raw = BufReader::with_capacity(BUFFER, storage.open(file)?);
+    Ok(match file.compression {
         Compression::None => Box::new(raw),
         Compression::Gzip => Box::new(BufReader::with_capacity(BUFFER, flate2::bufread::MultiGzDecoder::new(raw))),
         Compression::Zstd => {
-            let decoder = zstd::stream::read::Decoder::with_buffer(raw).map_err(|error| of_io(path, error))?;
+            let decoder = zstd::stream::read::Decoder::with_buffer(raw).map_err(|error| of_file(file, error))?;
             Box::new(BufReader::with_capacity(BUFFER, decoder))
         }
     })
 }
 
-/// A text file being written: packed on the way, and made durable by [`PackedFile::finish`].
-pub(super) enum PackedFile {
-    Plain(BufWriter<File>),
-    Gzip(flate2::write::GzEncoder<BufWriter<File>>),
-    Zstd(zstd::stream::write::Encoder<'static, BufWriter<File>>),
+/// Text on its way out, packed.
+pub(super) enum Packed<W: Write> {
+    Plain(BufWriter<W>),
+    Gzip(flate2::write::GzEncoder<BufWriter<W>>),
+    Zstd(zstd::stream::write::Encoder<'static, BufWriter<W>>),
 }
 
-impl PackedFile {
-    pub(super) fn create(path: &Path, compression: Compression) -> std::io::Result<Self> {
-        let raw = BufWriter::with_capacity(BUFFER, File::create(path)?);
+impl<W: Write> Packed<W> {
+    pub(super) fn new(to: W, compression: Compression) -> std::io::Result<Self> {
+        let raw = BufWriter::with_capacity(BUFFER, to);
         Ok(match compression {
             Compression::None => Self::Plain(raw),
             Compression::Gzip => Self::Gzip(flate2::write::GzEncoder::new(raw, flate2::Compression::default())),
@@ -74,19 +74,27 @@ impl PackedFile {
         })
     }
 
-    /// Writes what is held back and waits until the disk has it.
-    pub(super) fn finish(self) -> std::io::Result<()> {
-        let mut raw = match self {
+    /// What is written to.
+    pub(super) fn inner(&self) -> &W {
+        match self {
+            Self::Plain(raw) => raw.get_ref(),
+            Self::Gzip(encoder) => encoder.get_ref().get_ref(),
+            Self::Zstd(encoder) => encoder.get_ref().get_ref(),
+        }
+    }
+
+    /// Hands on what is held back, and gives up what was written to.
+    pub(super) fn finish(self) -> std::io::Result<W> {
+        let raw = match self {
             Self::Plain(raw) => raw,
             Self::Gzip(encoder) => encoder.finish()?,
             Self::Zstd(encoder) => encoder.finish()?,
         };
-        raw.flush()?;
-        raw.get_ref().sync_all()
+        raw.into_inner().map_err(std::io::IntoInnerError::into_error)
     }
 }
 
-impl Write for PackedFile {
+impl<W: Write> Write for Packed<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         match self {
             Self::Plain(to) => to.write(bytes),
@@ -104,10 +112,23 @@ impl Write for PackedFile {
     }
 }
 
+/// What became of reading a file.
+pub(super) fn of_file(file: &DataFile, error: std::io::Error) -> ConnectorError {
+    of_shown(&file.shown(), error)
+}
+
 /// What the operating system said of a file, for a person.
 pub(super) fn of_io(path: &Path, error: std::io::Error) -> ConnectorError {
+    of_shown(&path.display().to_string(), error)
+}
+
+pub(super) fn of_shown(shown: &str, error: std::io::Error) -> ConnectorError {
     use std::io::ErrorKind as Io;
-    let shown = path.display();
+    // A bucket or a server has said more than an I/O error can.
+    let error = match error.downcast::<ConnectorError>() {
+        Ok(told) => return told,
+        Err(error) => error,
+    };
     let (kind, message) = match error.kind() {
         Io::NotFound => (ErrorKind::NotFound, format!("`{shown}` is not there.")),
         Io::PermissionDenied | Io::ReadOnlyFilesystem => {
@@ -126,9 +147,9 @@ pub(super) fn of_io(path: &Path, error: std::io::Error) -> ConnectorError {
 
 /// The first bytes of a text file, unpacked, for looking at its shape.
 pub(super) fn head(
-    path: &Path,
-    compression: Compression,
+    storage: &dyn Storage,
+    file: &DataFile,
     limit: u64,
 ) -> Result<Box<dyn BufRead + Send>, ConnectorError> {
-    Ok(Box::new(BufReader::new(reader(path, compression)?.take(limit))))
+    Ok(Box::new(BufReader::new(reader(storage, file)?.take(limit))))
 }

@@ -90,7 +90,7 @@ mod tests {
         let rows = 10_000_i64;
         let orders: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows).map(|row| row / 4)));
         let modes: ArrayRef =
-            Arc::new(StringArray::from_iter_values((0..rows).map(|row| ["AIR", "RAIL"][(row % 2) as usize])));
+            Arc::new(StringArray::from_iter_values((0..rows).map(|row| if row % 2 == 0 { "AIR" } else { "RAIL" })));
         let prices: ArrayRef = Arc::new(Decimal128Array::from_iter_values((0..rows).map(i128::from)));
         let nulls: ArrayRef = Arc::new(Int64Array::new_null(100));
         assert_eq!([&orders, &modes, &prices, &nulls].map(repeats), [false, true, false, true]);

@@ -10,22 +10,31 @@ use super::compression::of_io;
 use crate::connectors::{Column, ConnectorError, ErrorKind, TargetName};
 
 /// The columns of our files, so that text formats keep their types.
-pub(super) const SCHEMA_FILE: &str = "_towpath_schema.json";
+pub(in crate::connectors) const SCHEMA_FILE: &str = "_towpath_schema.json";
 /// Files of an epoch that is not committed yet begin with this.
 pub(super) const PENDING_PREFIX: &str = "_towpath_pending_";
 
 /// The folder of a target.
 pub(super) fn of_target(root: &Path, target: &TargetName) -> Result<PathBuf, ConnectorError> {
-    let mut folder = root.to_owned();
+    Ok(root.join(below(target)?))
+}
+
+/// The same, below wherever the connection's files stand.
+pub(in crate::connectors) fn below(target: &TargetName) -> Result<String, ConnectorError> {
+    let mut folder = Vec::new();
     let namespace = target.namespace.iter().flat_map(|namespace| namespace.split('.'));
     for part in namespace.chain([target.name.as_str()]) {
-        if part.is_empty() || part.starts_with(['_', '.']) || part.contains(['/', '\\', '\0']) || part.len() > 200 {
+        if part.is_empty()
+            || part.starts_with(['_', '.'])
+            || part.contains(|letter: char| matches!(letter, '/' | '\\') || letter.is_control())
+            || part.len() > 200
+        {
             return Err(ConnectorError::new(ErrorKind::Config, format!("`{target}` cannot be a folder's name."))
                 .advise("Use a target name without slashes that does not begin with a dot or an underscore."));
         }
         folder.push(part);
     }
-    Ok(folder)
+    Ok(folder.join("/"))
 }
 
 /// Where a replacement grows until it is complete, beside the target's folder.
@@ -35,7 +44,7 @@ pub(super) fn staging(target: &Path, state_key: &str) -> PathBuf {
 }
 
 /// Tells state keys apart in file names.
-pub(super) fn short_digest(state_key: &str) -> String {
+pub(in crate::connectors) fn short_digest(state_key: &str) -> String {
     let mut digest = hex::encode(Sha256::digest(state_key.as_bytes()));
     digest.truncate(12);
     digest

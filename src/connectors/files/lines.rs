@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 
 use super::{Format, csv, infer, jsonl, render};
-use crate::connectors::{Column, LogicalType, RejectedRow, Unit};
+use crate::connectors::{Column, Fidelity, Landing, LogicalType, RejectedRow, Unit};
 
 /// The rows as lines, without those that have no text form.
 pub(super) fn text_rows(
@@ -94,8 +94,14 @@ pub(super) fn reject(
     }
 }
 
-/// What becomes of a type in files of a format.
-pub(super) fn land(format: Format, logical: &LogicalType) -> (String, Option<&'static str>) {
+/// What becomes of a type in files of a format: every value can be got back.
+pub(in crate::connectors) fn landing(format: Format, logical: &LogicalType) -> Landing {
+    let (target_type, note) = land(format, logical);
+    let fidelity = if note.is_some() { Fidelity::Lossless } else { Fidelity::Exact };
+    Landing { target_type, fidelity, note: note.map(str::to_owned) }
+}
+
+fn land(format: Format, logical: &LogicalType) -> (String, Option<&'static str>) {
     let spelled = infer::spell(logical);
     let note = match (format, logical) {
         (Format::Parquet, LogicalType::Numeric) => {
@@ -113,7 +119,7 @@ pub(super) fn land(format: Format, logical: &LogicalType) -> (String, Option<&'s
         (Format::Parquet, LogicalType::Timestamp { unit: Unit::Second, .. }) => Some("kept in milliseconds"),
         (Format::Parquet, _) => None,
         (Format::Csv | Format::Jsonl, LogicalType::Binary) => Some("kept as hexadecimal text"),
-        (Format::Csv, _) => Some("kept as text; types stand in `_towpath_schema.json`"),
+        (Format::Csv, _) => Some("kept as text; its type stands in a file of its own beside the rows"),
         (Format::Jsonl, LogicalType::Date | LogicalType::Time | LogicalType::Timestamp { .. }) => {
             Some("kept as ISO 8601 text")
         }

@@ -1,26 +1,37 @@
 //! Files in a local folder, both ways: CSV, JSON lines and Parquet, plain or compressed with gzip or zstd.
 //!
-//! A folder that holds data files is one stream, named by its path below the connection's folder (`raw.customers`); a data
-//! file that stands alone is one too, named without its endings. Names that begin with `_` or `.` are not data: ours are
-//! there (`_towpath_schema.json`, `_towpath_state.json`, staging folders).
+//! A folder that holds data files is one stream, named by its path below the connection's folder (`raw.customers`), with
+//! the folders by date (`2026/01/31`) and by value (`dt=2026-01-31`) below it; a data file that stands alone is one too,
+//! named without its endings. Names that begin with `_` or `.` are not data: ours are there (`_towpath_schema.json`,
+//! `_towpath_state.json`, staging folders).
+//!
+//! Formats, layout and reading know files only through [`storage::Storage`], so that objects in a bucket and files of a
+//! web server are read the same way.
 
-mod compression;
+pub(in crate::connectors) mod blocks;
+pub(in crate::connectors) mod compression;
 mod csv;
 mod destination;
 mod encodings;
-mod folder;
+pub(in crate::connectors) mod fetch;
+pub(in crate::connectors) mod folder;
 mod infer;
 mod infinity;
 mod jsonl;
-mod layout;
-mod lines;
+pub(in crate::connectors) mod layout;
+pub(in crate::connectors) mod lines;
+pub(in crate::connectors) mod local;
 mod parquet;
+pub(in crate::connectors) mod part;
 mod read;
 mod render;
 mod scalar;
 mod scan;
-mod source;
+pub(in crate::connectors) mod source;
 mod state;
+pub(in crate::connectors) mod storage;
+pub(in crate::connectors) mod survey;
+pub(in crate::connectors) mod target;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -62,6 +73,9 @@ pub struct StreamConfig {
     pub name: String,
     /// A glob below the folder: `2026/*/orders-*.csv.gz`.
     pub files: String,
+    /// What the files hold, where their endings do not tell.
+    #[serde(default)]
+    pub format: Option<Format>,
     /// Types of columns, by name, where they should not be inferred: `text`, `bigint`, `decimal(12,2)`, `date`, ….
     #[serde(default)]
     pub schema: BTreeMap<String, String>,
@@ -152,7 +166,8 @@ impl Connector for Files {
     }
 
     fn source(&self, config: Config) -> Result<Option<Arc<dyn Source>>, ConnectorError> {
-        Ok(Some(Arc::new(source::FileSource::new(config))))
+        let folder = Arc::new(local::Folder::new(config.path));
+        Ok(Some(Arc::new(source::FileSource::new(folder, config.streams, config.csv))))
     }
 
     fn destination(&self, config: Config) -> Result<Option<Arc<dyn Destination>>, ConnectorError> {

@@ -1,19 +1,19 @@
 //! Parquet files: their columns as logical types, and their row groups as batches of just those types.
 
-use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch, StringArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
-use super::compression::of_io;
 use super::infinity;
 use super::layout::DataFile;
 use super::scan::Halt;
+use super::storage::{Chunks, Storage};
 use crate::connectors::schema::LOGICAL_KEY;
 use crate::connectors::{Column, ColumnType, ConnectorError, ErrorKind, LogicalType};
 
@@ -23,42 +23,44 @@ pub(super) struct Footer {
     pub(super) columns: Vec<Column>,
 }
 
-pub(super) fn footer(file: &DataFile) -> Result<Footer, ConnectorError> {
-    let metadata = load(file)?;
+pub(super) fn footer(storage: &dyn Storage, file: &DataFile) -> Result<Footer, ConnectorError> {
+    let metadata = load(&Chunks(storage.ranged(file)?), file)?;
     let rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).map_err(|_| damaged(file))?;
     Ok(Footer { rows, columns: metadata.schema().fields().iter().map(|field| column(field)).collect() })
 }
 
-/// Reads the wanted columns batch by batch. A column that this file lacks is NULL throughout.
+/// Reads the wanted columns batch by batch. A column that this file lacks is what its folders say, or NULL throughout.
 pub(super) fn read(
+    storage: &dyn Storage,
     file: &DataFile,
     columns: &[Column],
     batch_rows: usize,
     each: &mut dyn FnMut(RecordBatch) -> Result<(), Halt>,
 ) -> Result<(), Halt> {
-    let metadata = load(file)?;
+    let chunks = Chunks(storage.ranged(file)?);
+    let metadata = load(&chunks, file)?;
     let indices: Vec<Option<usize>> =
         columns.iter().map(|wanted| metadata.schema().index_of(&wanted.name).ok()).collect();
     let mask =
         ProjectionMask::roots(metadata.metadata().file_metadata().schema_descr(), indices.iter().flatten().copied());
-    let opened = File::open(&file.path).map_err(|error| of_io(&file.path, error))?;
+    chunks.0.announce(wanted_ranges(&metadata, &mask));
     let expected = u64::try_from(metadata.metadata().file_metadata().num_rows()).map_err(|_| damaged(file))?;
-    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, metadata)
+    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks.clone(), metadata)
         .with_projection(mask)
         .with_batch_size(batch_rows)
         .build()
-        .map_err(|error| damaged(file).because(error))?;
+        .map_err(|error| broken(&chunks, file, error))?;
     let schema = crate::connectors::schema::arrow_schema(columns);
     let mut seen = 0;
     for batch in reader {
-        let batch = batch.map_err(|error| damaged(file).because(error))?;
+        let batch = batch.map_err(|error| broken(&chunks, file, error))?;
         let arrays = columns
             .iter()
             .map(|wanted| match batch.column_by_name(&wanted.name) {
                 Some(array) => {
                     logical_array(array, &wanted.data_type.logical).map_err(|cause| unfit(file, wanted).because(cause))
                 }
-                None => Ok(arrow::array::new_null_array(&wanted.data_type.logical.arrow(), batch.num_rows())),
+                None => absent(file, wanted, batch.num_rows()),
             })
             .collect::<Result<Vec<_>, _>>()?;
         seen += batch.num_rows() as u64;
@@ -71,9 +73,34 @@ pub(super) fn read(
     if seen == expected { Ok(()) } else { Err(damaged(file).into()) }
 }
 
-fn load(file: &DataFile) -> Result<ArrowReaderMetadata, ConnectorError> {
-    let opened = File::open(&file.path).map_err(|error| of_io(&file.path, error))?;
-    ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).map_err(|error| damaged(file).because(error))
+fn load(chunks: &Chunks, file: &DataFile) -> Result<ArrowReaderMetadata, ConnectorError> {
+    ArrowReaderMetadata::load(chunks, ArrowReaderOptions::new()).map_err(|error| broken(chunks, file, error))
+}
+
+/// Where in the file the wanted columns stand, row group by row group.
+fn wanted_ranges(metadata: &ArrowReaderMetadata, mask: &ProjectionMask) -> Vec<Vec<Range<u64>>> {
+    let groups = metadata.metadata().row_groups().iter();
+    groups
+        .map(|group| {
+            let chunks = group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
+            chunks.map(|(_, chunk)| chunk.byte_range()).map(|(start, length)| start..start + length).collect()
+        })
+        .collect()
+}
+
+/// A column that the file does not hold.
+fn absent(file: &DataFile, wanted: &Column, rows: usize) -> Result<ArrayRef, ConnectorError> {
+    let logical = wanted.data_type.logical.arrow();
+    let Some(Some(value)) = file.partition(&wanted.name) else {
+        return Ok(arrow::array::new_null_array(&logical, rows));
+    };
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value.as_str(), rows)));
+    logical_array(&texts, &wanted.data_type.logical).map_err(|cause| unfit(file, wanted).because(cause))
+}
+
+/// What went wrong with the bytes, where the place knows; otherwise the file is not what it should be.
+fn broken(chunks: &Chunks, file: &DataFile, error: impl std::error::Error + Send + Sync + 'static) -> ConnectorError {
+    chunks.0.failure().unwrap_or_else(|| damaged(file).because(error))
 }
 
 fn damaged(file: &DataFile) -> ConnectorError {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::layout::FileStream;
 use super::scan::{self, Found, Halt, Limits, Reading};
 use super::source::{bug, extreme, join, passing, shown};
-use super::{Config, scalar};
+use super::{CsvConfig, Format, scalar, survey};
 use crate::connectors::filter::{Comparison, Filter, Literal, Operand};
 use crate::connectors::{
     Batch, Column, ConnectorError, Cursor, End, ErrorKind, Item, LogicalType, NullCursor, ReadMode, ReadRequest,
@@ -22,7 +22,7 @@ type Sender = mpsc::Sender<Result<Item, ConnectorError>>;
 
 /// One read, on a blocking thread.
 pub(super) struct Work {
-    pub(super) config: Arc<Config>,
+    pub(super) csv: Arc<CsvConfig>,
     pub(super) stream: FileStream,
     pub(super) known: Vec<Column>,
     /// The request's columns, then those that only its filter and cursor need.
@@ -41,11 +41,18 @@ impl Work {
 
     fn reading(&self) -> Reading<'_> {
         let limits = Limits { rows: self.request.batch_rows.max(1), bytes: self.request.batch_bytes.max(1) };
-        Reading { stream: &self.stream, known: &self.known, columns: &self.wanted, csv: &self.config.csv, limits }
+        Reading { stream: &self.stream, known: &self.known, columns: &self.wanted, csv: &self.csv, limits }
     }
 
     fn full(&self, sender: &Sender) -> Result<End, Halt> {
-        if let (None, Some(rows)) = (&self.request.filter, scan::estimate_rows(&self.stream)?) {
+        // Counting beforehand costs a far place a request per file; then nothing is promised.
+        let near = self.stream.storage.breadth() == 1 || self.stream.files.len() <= self.stream.storage.breadth();
+        let whole =
+            self.request.filter.is_none() && self.stream.files.iter().all(|file| file.format == Format::Parquet);
+        if near
+            && whole
+            && let Some(rows) = survey::estimate_rows(&self.stream)?
+        {
             send(sender, Item::Expected { rows })?;
         }
         let mut rows = 0;

@@ -1,36 +1,29 @@
-//! Reading a stream's files from beginning to end: what columns there are, and their rows in batches.
+//! Reading a stream's files from beginning to end: their rows in batches.
 
 use arrow::array::RecordBatch;
 use std::collections::HashSet;
 
-use super::compression::{head, of_io, reader};
+use super::compression::{of_file, reader};
 use super::csv::{Record, Records};
-use super::folder;
-use super::infer::{self, Guess};
 use super::jsonl::{self, Members};
 use super::layout::{DataFile, FileStream};
 use super::scalar::{self, ColumnBuilder, Scalar};
+use super::storage::Storage;
 use super::{CsvConfig, Format, parquet};
 use crate::connectors::schema::arrow_schema;
-use crate::connectors::{Column, ColumnType, ConnectorError, ErrorKind, RejectedRow};
-
-/// Unpacked bytes looked at in each file for its types, and files looked at.
-const SAMPLE_BYTES: u64 = 8 * 1024 * 1024;
-const SAMPLE_FILES: usize = 20;
-/// Columns that a stream may have.
-const COLUMN_LIMIT: usize = 10_000;
+use crate::connectors::{Column, ConnectorError, ErrorKind, RejectedRow};
 
 /// What a scan finds, in the files' order.
-pub(super) enum Found {
+pub(in crate::connectors) enum Found {
     Batch(RecordBatch),
     Rejected(RejectedRow),
 }
 
 /// Who is told what a scan finds.
-pub(super) type Each<'a> = &'a mut dyn FnMut(Found) -> Result<(), Halt>;
+pub(in crate::connectors) type Each<'a> = &'a mut dyn FnMut(Found) -> Result<(), Halt>;
 
 /// Why a scan ended before its end.
-pub(super) enum Halt {
+pub(in crate::connectors) enum Halt {
     /// Whoever listens has heard enough.
     Enough,
     Failed(ConnectorError),
@@ -49,71 +42,6 @@ pub(super) struct Limits {
     pub(super) bytes: usize,
 }
 
-/// The columns of a stream: as given, as we wrote them down, or as the files show.
-pub(super) fn columns(stream: &FileStream, csv: &CsvConfig) -> Result<Vec<Column>, ConnectorError> {
-    if let Some(folder) = &stream.folder
-        && let Some(columns) = folder::read_schema(folder)?
-    {
-        return Ok(columns);
-    }
-    let mut columns: Vec<Column> = Vec::new();
-    let mut guesses: Vec<(String, Guess)> = Vec::new();
-    let mut everything = stream.files.len() <= SAMPLE_FILES;
-    for (number, file) in stream.files.iter().enumerate() {
-        match file.format {
-            Format::Parquet => {
-                for column in parquet::footer(file)?.columns {
-                    if !columns.iter().any(|seen| seen.name == column.name) {
-                        columns.push(column);
-                    }
-                }
-            }
-            Format::Csv => everything &= sample_csv(file, csv, number < SAMPLE_FILES, &mut guesses)?,
-            Format::Jsonl if number < SAMPLE_FILES => everything &= sample_jsonl(file, &mut guesses)?,
-            Format::Jsonl => {}
-        }
-        if columns.len() + guesses.len() > COLUMN_LIMIT {
-            return Err(ConnectorError::new(
-                ErrorKind::Unsupported,
-                format!("`{}` has more than {COLUMN_LIMIT} columns.", stream.stream),
-            ));
-        }
-    }
-    for (name, guess) in guesses {
-        if !columns.iter().any(|seen| seen.name == name) {
-            let logical = guess.logical(everything);
-            let spelled = infer::spell(&logical);
-            columns.push(Column::new(name, ColumnType::new(logical, "files", spelled), true));
-        }
-    }
-    for (name, text) in &stream.given {
-        let given = infer::given(name, text)?;
-        match columns.iter_mut().find(|column| column.name == *name) {
-            Some(column) => column.data_type = given,
-            None if stream.files.is_empty() => columns.push(Column::new(name, given, true)),
-            None => {
-                return Err(ConnectorError::new(
-                    ErrorKind::Config,
-                    format!("The schema of `{}` names `{name}`, which its files do not have.", stream.stream),
-                ));
-            }
-        }
-    }
-    Ok(columns)
-}
-
-/// Rows of a stream, exact where counting costs nothing.
-pub(super) fn estimate_rows(stream: &FileStream) -> Result<Option<u64>, ConnectorError> {
-    let mut rows = 0;
-    for file in &stream.files {
-        if file.format != Format::Parquet {
-            return Ok(None);
-        }
-        rows += parquet::footer(file)?.rows;
-    }
-    Ok(Some(rows))
-}
-
 /// What of a stream is read, and how.
 pub(super) struct Reading<'a> {
     pub(super) stream: &'a FileStream,
@@ -129,15 +57,43 @@ pub(super) struct Reading<'a> {
 pub(super) fn scan(reading: &Reading<'_>, each: Each<'_>) -> Result<(), Halt> {
     let Reading { stream, known, columns, csv, limits } = *reading;
     let known: HashSet<&str> = known.iter().map(|column| column.name.as_str()).collect();
-    let ours = stream.folder.as_deref().is_some_and(|folder| folder.join(folder::SCHEMA_FILE).exists());
+    let csv = if stream.ours { &OURS } else { csv };
     for file in &stream.files {
+        let storage = stream.storage.as_ref();
+        let one = OneFile { storage, file, columns, known: &known, absent: absent(file, columns), limits };
         match file.format {
-            Format::Parquet => parquet::read(file, columns, limits.rows, &mut |batch| slices(&batch, limits, each))?,
-            Format::Csv => scan_csv(file, columns, &known, if ours { &OURS } else { csv }, limits, each)?,
-            Format::Jsonl => scan_jsonl(file, columns, &known, ours, limits, each)?,
+            Format::Parquet => {
+                parquet::read(storage, file, columns, limits.rows, &mut |batch| slices(&batch, limits, each))?;
+            }
+            Format::Csv => scan_csv(&one, csv, each)?,
+            Format::Jsonl => scan_jsonl(&one, stream.ours, each)?,
         }
     }
     Ok(())
+}
+
+/// A value that the file's folders give, or why it does not fit its column.
+type Absent<'a> = Result<Scalar<'a>, &'static str>;
+
+/// A text file being read.
+struct OneFile<'a> {
+    storage: &'a dyn Storage,
+    file: &'a DataFile,
+    columns: &'a [Column],
+    known: &'a HashSet<&'a str>,
+    /// What each wanted column is where the file says nothing of it.
+    absent: Vec<Absent<'a>>,
+    limits: Limits,
+}
+
+fn absent<'a>(file: &'a DataFile, columns: &[Column]) -> Vec<Absent<'a>> {
+    columns
+        .iter()
+        .map(|column| match file.partition(&column.name) {
+            Some(Some(value)) => scalar::parse(value, &column.data_type.logical),
+            Some(None) | None => Ok(Scalar::Null),
+        })
+        .collect()
 }
 
 /// How we write CSV, whatever a connection says of foreign files.
@@ -205,7 +161,7 @@ fn rejected(file: &DataFile, line: u64, code: &str, reason: String, raw: &[u8]) 
     })
 }
 
-fn delimiter(file: &DataFile, csv: &CsvConfig) -> Result<u8, ConnectorError> {
+pub(super) fn delimiter(file: &DataFile, csv: &CsvConfig) -> Result<u8, ConnectorError> {
     if csv.delimiter == ',' && file.shown().to_lowercase().contains(".tsv") {
         return Ok(b'\t');
     }
@@ -216,13 +172,13 @@ fn delimiter(file: &DataFile, csv: &CsvConfig) -> Result<u8, ConnectorError> {
 }
 
 /// The names in a CSV file's first row, or made-up ones.
-fn header<R: std::io::BufRead>(
+pub(super) fn header<R: std::io::BufRead>(
     file: &DataFile,
     records: &mut Records<R>,
     record: &mut Record,
     csv: &CsvConfig,
 ) -> Result<Option<Vec<String>>, ConnectorError> {
-    if !records.next(record).map_err(|error| of_io(&file.path, error))? {
+    if !records.next(record).map_err(|error| of_file(file, error))? {
         return Ok(None);
     }
     if !csv.header {
@@ -253,61 +209,9 @@ fn header<R: std::io::BufRead>(
     Ok(Some(names))
 }
 
-/// Adds what a file's beginning shows; `true` when that was the whole file.
-fn sample_csv(
-    file: &DataFile,
-    csv: &CsvConfig,
-    rows_too: bool,
-    guesses: &mut Vec<(String, Guess)>,
-) -> Result<bool, ConnectorError> {
-    let limit = SAMPLE_BYTES;
-    let mut records = Records::new(head(&file.path, file.compression, limit)?, delimiter(file, csv)?);
-    let mut record = Record::default();
-    let Some(names) = header(file, &mut records, &mut record, csv)? else { return Ok(true) };
-    let places: Vec<usize> = names.iter().map(|name| place(guesses, name)).collect();
-    let mut read = record.raw.len() as u64;
-    let mut first = !csv.header;
-    loop {
-        if !rows_too || !first && !records.next(&mut record).map_err(|error| of_io(&file.path, error))? {
-            break;
-        }
-        read += if first { 0 } else { record.raw.len() as u64 };
-        first = false;
-        // The last row of a cut sample may be half a row.
-        if read >= limit || record.fault.is_some() {
-            continue;
-        }
-        for (index, place) in places.iter().enumerate() {
-            if let Some((bytes, quoted)) = record.field(index) {
-                let text = String::from_utf8_lossy(bytes);
-                if (quoted || !(text.is_empty() || csv.null_text.as_deref() == Some(&*text)))
-                    && let Some((_, guess)) = guesses.get_mut(*place)
-                {
-                    guess.field(&text);
-                }
-            }
-        }
-    }
-    Ok(rows_too && read < limit)
-}
-
-fn place(guesses: &mut Vec<(String, Guess)>, name: &str) -> usize {
-    guesses.iter().position(|(seen, _)| seen == name).unwrap_or_else(|| {
-        guesses.push((name.to_owned(), Guess::default()));
-        guesses.len() - 1
-    })
-}
-
-#[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
-fn scan_csv(
-    file: &DataFile,
-    columns: &[Column],
-    known: &HashSet<&str>,
-    csv: &CsvConfig,
-    limits: Limits,
-    each: Each<'_>,
-) -> Result<(), Halt> {
-    let mut records = Records::new(reader(&file.path, file.compression)?, delimiter(file, csv)?);
+fn scan_csv(one: &OneFile<'_>, csv: &CsvConfig, each: Each<'_>) -> Result<(), Halt> {
+    let OneFile { storage, file, columns, known, absent, limits } = one;
+    let mut records = Records::new(reader(*storage, file)?, delimiter(file, csv)?);
     let mut record = Record::default();
     let Some(names) = header(file, &mut records, &mut record, csv)? else { return Ok(()) };
     if let Some(stranger) = names.iter().find(|name| !known.contains(name.as_str())) {
@@ -320,10 +224,10 @@ fn scan_csv(
     }
     let places: Vec<Option<usize>> =
         columns.iter().map(|column| names.iter().position(|name| *name == column.name)).collect();
-    let mut gather = Gather::new(columns, limits);
+    let mut gather = Gather::new(columns, *limits);
     let mut held = !csv.header;
     loop {
-        if !std::mem::take(&mut held) && !records.next(&mut record).map_err(|error| of_io(&file.path, error))? {
+        if !std::mem::take(&mut held) && !records.next(&mut record).map_err(|error| of_file(file, error))? {
             return gather.flush(each);
         }
         if record.is_blank() && names.len() > 1 {
@@ -340,7 +244,7 @@ fn scan_csv(
             each(rejected(file, record.line, "malformed_row", reason, &record.raw))?;
             continue;
         }
-        match csv_row(&record, columns, &places, csv) {
+        match csv_row(&record, columns, &places, absent, csv) {
             Ok(values) => gather.push(&values, record.raw.len() + columns.len() * 8, each)?,
             Err((code, reason)) => each(rejected(file, record.line, code, reason, &record.raw))?,
         }
@@ -351,12 +255,13 @@ fn csv_row<'a>(
     record: &'a Record,
     columns: &[Column],
     places: &[Option<usize>],
+    absent: &[Absent<'a>],
     csv: &CsvConfig,
 ) -> Result<Vec<Scalar<'a>>, (&'static str, String)> {
     let mut values = Vec::with_capacity(columns.len());
-    for (column, place) in columns.iter().zip(places) {
+    for ((column, place), absent) in columns.iter().zip(places).zip(absent) {
         let Some((bytes, quoted)) = place.and_then(|place| record.field(place)) else {
-            values.push(Scalar::Null);
+            values.push(absent.clone().map_err(|reason| unfit(column, reason))?);
             continue;
         };
         let text = std::str::from_utf8(bytes)
@@ -377,80 +282,46 @@ fn unfit(column: &Column, reason: &str) -> (&'static str, String) {
     )
 }
 
-fn sample_jsonl(file: &DataFile, guesses: &mut Vec<(String, Guess)>) -> Result<bool, ConnectorError> {
-    let mut input = head(&file.path, file.compression, SAMPLE_BYTES)?;
-    let (mut line, mut read) = (Vec::new(), 0);
-    loop {
-        line.clear();
-        let bytes =
-            std::io::BufRead::read_until(&mut input, b'\n', &mut line).map_err(|error| of_io(&file.path, error))?;
-        if bytes == 0 {
-            return Ok(read < SAMPLE_BYTES);
-        }
-        read += bytes as u64;
-        // A line that cannot be read is told when the rows are read.
-        if let Ok(Members(members)) = serde_json::from_slice(&line) {
-            for (name, value) in members {
-                let place = place(guesses, &name);
-                if let Some((_, guess)) = guesses.get_mut(place) {
-                    guess.member(value.get());
-                }
-            }
-        }
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
-fn scan_jsonl(
-    file: &DataFile,
-    columns: &[Column],
-    known: &HashSet<&str>,
-    ours: bool,
-    limits: Limits,
-    each: Each<'_>,
-) -> Result<(), Halt> {
-    let mut input = reader(&file.path, file.compression)?;
-    let mut gather = Gather::new(columns, limits);
+fn scan_jsonl(one: &OneFile<'_>, ours: bool, each: Each<'_>) -> Result<(), Halt> {
+    let OneFile { storage, file, columns, limits, .. } = one;
+    let mut input = reader(*storage, file)?;
+    let mut gather = Gather::new(columns, *limits);
     let (mut line, mut number) = (Vec::new(), 0);
     loop {
         line.clear();
-        if std::io::BufRead::read_until(&mut input, b'\n', &mut line).map_err(|error| of_io(&file.path, error))? == 0 {
+        if std::io::BufRead::read_until(&mut input, b'\n', &mut line).map_err(|error| of_file(file, error))? == 0 {
             return gather.flush(each);
         }
         number += 1;
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match json_row(&line, columns, known, ours) {
+        match json_row(&line, one, ours) {
             Ok(values) => gather.push(&values, line.len() + columns.len() * 8, each)?,
             Err((code, reason)) => each(rejected(file, number, code, reason, &line))?,
         }
     }
 }
 
-fn json_row<'a>(
-    line: &'a [u8],
-    columns: &[Column],
-    known: &HashSet<&str>,
-    ours: bool,
-) -> Result<Vec<Scalar<'a>>, (&'static str, String)> {
+fn json_row<'a>(line: &'a [u8], one: &OneFile<'a>, ours: bool) -> Result<Vec<Scalar<'a>>, (&'static str, String)> {
     let text =
         std::str::from_utf8(line).map_err(|_| ("invalid_encoding", "The line is not valid UTF-8.".to_owned()))?;
     let Members(members) = serde_json::from_str(text)
         .map_err(|_| ("malformed_row", "The line is not one JSON object with each member named once.".to_owned()))?;
-    if let Some((stranger, _)) = members.iter().find(|(name, _)| !known.contains(name.as_str())) {
+    if let Some((stranger, _)) = members.iter().find(|(name, _)| !one.known.contains(name.as_str())) {
         return Err((
             "unknown_field",
             format!("The line has a member `{stranger}` that the stream did not have when it was looked at."),
         ));
     }
-    columns
+    one.columns
         .iter()
-        .map(|column| match members.iter().find(|(name, _)| *name == column.name) {
+        .zip(&one.absent)
+        .map(|(column, absent)| match members.iter().find(|(name, _)| *name == column.name) {
             Some((_, value)) => {
                 jsonl::parse(value, &column.data_type.logical, ours).map_err(|reason| unfit(column, reason))
             }
-            None => Ok(Scalar::Null),
+            None => absent.clone().map_err(|reason| unfit(column, reason)),
         })
         .collect()
 }

@@ -14,7 +14,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::layout::{self, FileStream};
 use super::read::Work;
 use super::scan::{self, Found, Halt, Limits, Reading};
-use super::{Config, render};
+use super::storage::Storage;
+use super::{CsvConfig, StreamConfig, render, survey};
 use crate::connectors::filter::Filter;
 use crate::connectors::{
     CdcReadiness, Checked, Column, ConnectorError, CursorProfile, ErrorKind, ItemStream, KeyProfile, ReadMode,
@@ -26,33 +27,37 @@ use crate::tasks;
 const PROFILE_ROWS: u64 = 1_000_000;
 const PROBE: Limits = Limits { rows: 8192, bytes: 8 * 1024 * 1024 };
 
-pub(super) struct FileSource {
-    config: Arc<Config>,
+/// Files of one place as a source, wherever the place is.
+pub(in crate::connectors) struct FileSource {
+    storage: Arc<dyn Storage>,
+    given: Arc<Vec<StreamConfig>>,
+    csv: Arc<CsvConfig>,
 }
 
 impl FileSource {
-    pub(super) fn new(config: Config) -> Self {
-        Self { config: Arc::new(config) }
+    pub(in crate::connectors) fn new(storage: Arc<dyn Storage>, given: Vec<StreamConfig>, csv: CsvConfig) -> Self {
+        Self { storage, given: Arc::new(given), csv: Arc::new(csv) }
     }
 
     /// Runs blocking work on a stream's files.
     async fn with_stream<T: Send + 'static>(
         &self,
         stream: &str,
-        work: impl FnOnce(&Config, &FileStream, Vec<Column>) -> Result<T, ConnectorError> + Send + 'static,
+        work: impl FnOnce(&CsvConfig, &FileStream, Vec<Column>) -> Result<T, ConnectorError> + Send + 'static,
     ) -> Result<T, ConnectorError> {
-        let (config, stream) = (Arc::clone(&self.config), stream.to_owned());
+        let (storage, given, csv) = (Arc::clone(&self.storage), Arc::clone(&self.given), Arc::clone(&self.csv));
+        let stream = stream.to_owned();
         blocking(move || {
-            let stream = layout::stream(&config, &stream)?;
-            let columns = scan::columns(&stream, &config.csv)?;
-            work(&config, &stream, columns)
+            let stream = layout::stream(&storage, &given, &stream)?;
+            let columns = survey::columns(&stream, &csv)?;
+            work(&csv, &stream, columns)
         })
         .await
     }
 }
 
 /// Runs blocking work; a panic in it is our fault and said so.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(in crate::connectors) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ConnectorError> + Send + 'static,
 ) -> Result<T, ConnectorError> {
     tasks::spawn_blocking("files", work).await.unwrap_or_else(|error| {
@@ -67,26 +72,20 @@ impl Source for FileSource {
     }
 
     async fn check(&self) -> Result<Checked, ConnectorError> {
-        let config = Arc::clone(&self.config);
-        blocking(move || {
-            let streams = layout::streams(&config)?;
-            let files: usize = streams.iter().map(|stream| stream.files.len()).sum();
-            Ok(Checked {
-                message: format!("Folder `{}`: {} streams in {files} files.", config.path.display(), streams.len()),
-            })
-        })
-        .await
+        let (storage, given) = (Arc::clone(&self.storage), Arc::clone(&self.given));
+        blocking(move || Ok(Checked { message: storage.check(&given)? })).await
     }
 
     async fn list(&self) -> Result<Vec<StreamSummary>, ConnectorError> {
-        let config = Arc::clone(&self.config);
-        blocking(move || Ok(layout::streams(&config)?.iter().map(|stream| summary(stream, None)).collect())).await
+        let (storage, given) = (Arc::clone(&self.storage), Arc::clone(&self.given));
+        blocking(move || Ok(layout::streams(&storage, &given)?.iter().map(|stream| summary(stream, None)).collect()))
+            .await
     }
 
     async fn describe(&self, stream: &str) -> Result<StreamSchema, ConnectorError> {
         self.with_stream(stream, |_, stream, columns| {
             Ok(StreamSchema {
-                summary: summary(stream, scan::estimate_rows(stream)?),
+                summary: summary(stream, survey::estimate_rows(stream)?),
                 columns,
                 primary_key: Vec::new(),
             })
@@ -96,7 +95,7 @@ impl Source for FileSource {
 
     async fn profile_cursor(&self, stream: &str, column: &str) -> Result<CursorProfile, ConnectorError> {
         let name = column.to_owned();
-        self.with_stream(stream, move |config, stream, columns| {
+        self.with_stream(stream, move |csv, stream, columns| {
             let wanted = wanted(&columns, std::slice::from_ref(&name))?;
             let mut profile = CursorProfile {
                 column: name,
@@ -110,7 +109,7 @@ impl Source for FileSource {
             };
             let mut seen: HashSet<String> = HashSet::new();
             let mut ends: Option<(ArrayRef, ArrayRef)> = None;
-            profile.sampled = visit(config, stream, &columns, &wanted, &mut |batch| {
+            profile.sampled = visit(csv, stream, &columns, &wanted, &mut |batch| {
                 let values = batch.column(0);
                 profile.rows += values.len() as u64;
                 profile.nulls += values.null_count() as u64;
@@ -138,12 +137,12 @@ impl Source for FileSource {
 
     async fn profile_key(&self, stream: &str, columns: &[String]) -> Result<KeyProfile, ConnectorError> {
         let names = columns.to_vec();
-        self.with_stream(stream, move |config, stream, all| {
+        self.with_stream(stream, move |csv, stream, all| {
             let wanted = wanted(&all, &names)?;
             let mut profile =
                 KeyProfile { columns: names, rows: 0, sampled: false, nulls: 0, duplicates: 0, enforced: false };
             let mut seen: HashSet<String> = HashSet::new();
-            profile.sampled = visit(config, stream, &all, &wanted, &mut |batch| {
+            profile.sampled = visit(csv, stream, &all, &wanted, &mut |batch| {
                 for row in 0..batch.num_rows() {
                     let mut key = String::new();
                     for (values, column) in batch.columns().iter().zip(&wanted) {
@@ -178,14 +177,8 @@ impl Source for FileSource {
                 "Files keep no log of their changes; read them in full or incrementally.",
             ));
         }
-        let config = Arc::clone(&self.config);
-        let name = request.stream.clone();
-        let (stream, columns) = blocking(move || {
-            let stream = layout::stream(&config, &name)?;
-            let columns = scan::columns(&stream, &config.csv)?;
-            Ok((stream, columns))
-        })
-        .await?;
+        let (stream, columns) =
+            self.with_stream(&request.stream, |_, stream, columns| Ok((stream.clone(), columns))).await?;
         let mut needed = request.columns.clone();
         let extra = request
             .filter
@@ -196,13 +189,8 @@ impl Source for FileSource {
                 needed.push(name);
             }
         }
-        let work = Work {
-            wanted: wanted(&columns, &needed)?,
-            known: columns,
-            stream,
-            request,
-            config: Arc::clone(&self.config),
-        };
+        let work =
+            Work { wanted: wanted(&columns, &needed)?, known: columns, stream, request, csv: Arc::clone(&self.csv) };
         let (sender, receiver) = mpsc::channel(2);
         // The reader ends by itself when the receiving side is dropped: its next send fails.
         drop(tasks::spawn_blocking("read_files", move || {
@@ -215,14 +203,14 @@ impl Source for FileSource {
 
     async fn count(&self, stream: &str, filter: Option<&Filter>) -> Result<u64, ConnectorError> {
         let filter = filter.cloned();
-        self.with_stream(stream, move |config, stream, columns| {
+        self.with_stream(stream, move |csv, stream, columns| {
             let names: Vec<String> = filter
                 .iter()
                 .flat_map(|filter| filter.columns().into_iter().map(str::to_owned).collect::<Vec<_>>())
                 .collect();
             let wanted = wanted(&columns, &names)?;
             let mut rows = 0;
-            visit(config, stream, &columns, &wanted, &mut |batch| {
+            visit(csv, stream, &columns, &wanted, &mut |batch| {
                 rows += passing(batch, filter.as_ref())?.num_rows() as u64;
                 Ok(true)
             })?;
@@ -232,10 +220,10 @@ impl Source for FileSource {
     }
 
     async fn sample(&self, stream: &str, limit: usize) -> Result<RecordBatch, ConnectorError> {
-        self.with_stream(stream, move |config, stream, columns| {
+        self.with_stream(stream, move |csv, stream, columns| {
             let mut batches = Vec::new();
             let mut rows = 0;
-            visit(config, stream, &columns, &columns, &mut |batch| {
+            visit(csv, stream, &columns, &columns, &mut |batch| {
                 let taken = batch.num_rows().min(limit - rows);
                 rows += taken;
                 batches.push(batch.slice(0, taken));
@@ -283,13 +271,13 @@ pub(super) fn bug(error: arrow::error::ArrowError) -> ConnectorError {
 
 /// Shows every batch until `each` has enough; answers whether something was left unseen. Rejected rows are for readers.
 fn visit(
-    config: &Config,
+    csv: &CsvConfig,
     stream: &FileStream,
     known: &[Column],
     columns: &[Column],
     each: &mut dyn FnMut(&RecordBatch) -> Result<bool, ConnectorError>,
 ) -> Result<bool, ConnectorError> {
-    let reading = Reading { stream, known, columns, csv: &config.csv, limits: PROBE };
+    let reading = Reading { stream, known, columns, csv, limits: PROBE };
     let outcome = scan::scan(&reading, &mut |found| match found {
         Found::Batch(batch) if !each(&batch)? => Err(Halt::Enough),
         Found::Batch(_) | Found::Rejected(_) => Ok(()),

@@ -10,7 +10,7 @@ use super::compression::of_io;
 use super::folder::{self, PENDING_PREFIX};
 use crate::connectors::{Committed, ConnectorError, ErrorKind};
 
-const STATE_FILE: &str = "_towpath_state.json";
+pub(super) const STATE_FILE: &str = "_towpath_state.json";
 
 /// The state of a target's folder, by state key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

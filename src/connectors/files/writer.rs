@@ -2,28 +2,20 @@
 //! visible. A replacement grows in a staging folder and is exchanged for the old one in one step.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, RecordBatch};
-use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{DataType, Int64Type, Schema, TimeUnit};
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use parquet::arrow::ArrowWriter;
-use std::sync::Arc;
 
-use super::compression::{PackedFile, ending, of_io};
+use super::compression::{ending, of_io};
 use super::folder::{self, PENDING_PREFIX, SCHEMA_FILE};
-use super::lines::{reject, text_rows};
+use super::part::{self, Rows};
 use super::source::blocking;
 use super::state::{self, Entry, State};
-use super::{Format, WriteConfig, csv, encodings, infinity};
+use super::{WriteConfig, part::Part};
 use crate::connectors::{
     Batch, Column, Commit, Committed, ConnectorError, Epoch, ErrorKind, RejectedRow, WriteMode, WriteRequest, Writer,
 };
-
-/// Bytes of a Parquet row group that are held before they are written out.
-const ROW_GROUP_BYTES: usize = 32 * 1024 * 1024;
 
 /// The writer that the runner holds; the work is done on the blocking pool.
 pub(super) struct FileWriter {
@@ -88,7 +80,7 @@ struct Inner {
     /// The folder that is written to: the target itself, or the staging folder of a replacement.
     folder: PathBuf,
     committed: Option<Committed>,
-    part: Option<Part>,
+    part: Option<Open>,
     /// Pending and final names of this epoch's finished parts.
     parts: Vec<(String, String)>,
     rows: u64,
@@ -99,15 +91,9 @@ struct Inner {
 }
 
 /// A part file being written.
-struct Part {
-    output: Output,
+struct Open {
+    part: Part<File>,
     names: (String, String),
-    rows: u64,
-}
-
-enum Output {
-    Parquet(Box<ArrowWriter<File>>),
-    Text(Box<PackedFile>),
 }
 
 impl Inner {
@@ -160,101 +146,47 @@ impl Inner {
     fn write(&mut self, records: &RecordBatch) -> Result<Vec<RejectedRow>, ConnectorError> {
         self.batches += 1;
         let mut rejected = Vec::new();
-        let records = match self.config.format {
-            Format::Parquet => self.without_infinities(records, &mut rejected)?,
-            Format::Csv | Format::Jsonl => records.clone(),
-        };
+        let rows = Rows { columns: &self.columns, batch: self.batches };
+        let records = part::holdable(self.config.format, records, &rows, &mut rejected)?;
+        let limit = self.config.rows_per_file.max(1);
         let mut from = 0;
         while from < records.num_rows() {
-            if self.part.as_ref().is_some_and(|part| part.rows >= self.config.rows_per_file.max(1)) {
+            if self.part.as_ref().is_some_and(|open| open.part.rows >= limit) {
                 self.finish_part()?;
             }
-            let mut part = match self.part.take() {
-                Some(part) => part,
+            let mut open = match self.part.take() {
+                Some(open) => open,
                 None => self.new_part(&records)?,
             };
-            let room = usize::try_from(self.config.rows_per_file.max(1) - part.rows).unwrap_or(usize::MAX);
+            let room = usize::try_from(limit - open.part.rows).unwrap_or(usize::MAX);
             let slice = records.slice(from, room.min(records.num_rows() - from));
             from += slice.num_rows();
-            let outcome = self.write_part(&mut part, &slice, &mut rejected);
-            self.part = Some(part);
-            outcome?;
+            let rows = Rows { columns: &self.columns, batch: self.batches };
+            let written = open.part.write(&slice, &rows, &mut rejected);
+            self.part = Some(open);
+            self.epoch_rows += written?;
         }
         Ok(rejected)
     }
 
-    fn write_part(
-        &mut self,
-        part: &mut Part,
-        records: &RecordBatch,
-        rejected: &mut Vec<RejectedRow>,
-    ) -> Result<(), ConnectorError> {
-        let path = self.folder.join(&part.names.0);
-        let written = match &mut part.output {
-            Output::Parquet(writer) => {
-                writer.write(&storable(records)?).map_err(|error| of_parquet(&path, error))?;
-                if writer.in_progress_size() > ROW_GROUP_BYTES {
-                    writer.flush().map_err(|error| of_parquet(&path, error))?;
-                }
-                records.num_rows() as u64
-            }
-            Output::Text(file) => {
-                let (bytes, written) = text_rows(self.config.format, records, &self.columns, self.batches, rejected);
-                file.write_all(&bytes).map_err(|error| of_io(&path, error))?;
-                written
-            }
-        };
-        part.rows += written;
-        self.epoch_rows += written;
-        Ok(())
-    }
-
-    fn new_part(&mut self, records: &RecordBatch) -> Result<Part, ConnectorError> {
+    fn new_part(&mut self, records: &RecordBatch) -> Result<Open, ConnectorError> {
         let epoch = self.next_epoch().0;
         let ending = ending(self.config.format, self.config.compression);
         let key = folder::short_digest(&self.request.state_key);
         let name = format!("part-{}-{key}-{epoch:06}-{:04}.{ending}", self.request.run, self.parts.len());
         let pending = format!("{PENDING_PREFIX}{name}");
         let path = self.folder.join(&pending);
-        let output = match self.config.format {
-            Format::Parquet => {
-                let first = storable(records)?;
-                let file = File::create(&path).map_err(|error| of_io(&path, error))?;
-                let writer = ArrowWriter::try_new(file, first.schema(), Some(encodings::properties(&first)));
-                Output::Parquet(Box::new(writer.map_err(|error| of_parquet(&path, error))?))
-            }
-            Format::Csv | Format::Jsonl => {
-                let mut file =
-                    PackedFile::create(&path, self.config.compression).map_err(|error| of_io(&path, error))?;
-                if self.config.format == Format::Csv {
-                    let mut header = Vec::new();
-                    for (index, column) in self.columns.iter().enumerate() {
-                        if index > 0 {
-                            header.push(b',');
-                        }
-                        csv::write_field(&mut header, Some(&column.name));
-                    }
-                    header.push(b'\n');
-                    file.write_all(&header).map_err(|error| of_io(&path, error))?;
-                }
-                Output::Text(Box::new(file))
-            }
-        };
-        Ok(Part { output, names: (pending, name), rows: 0 })
+        let file = File::create(&path).map_err(|error| of_io(&path, error))?;
+        let part = Part::begin(file, path.display().to_string(), &self.config, &self.columns, records)?;
+        Ok(Open { part, names: (pending, name) })
     }
 
     /// Closes the open part and waits until the disk has it.
     fn finish_part(&mut self) -> Result<(), ConnectorError> {
-        let Some(part) = self.part.take() else { return Ok(()) };
-        let path = self.folder.join(&part.names.0);
-        match part.output {
-            Output::Parquet(writer) => {
-                let file = writer.into_inner().map_err(|error| of_parquet(&path, error))?;
-                file.sync_all().map_err(|error| of_io(&path, error))?;
-            }
-            Output::Text(file) => file.finish().map_err(|error| of_io(&path, error))?,
-        }
-        self.parts.push(part.names);
+        let Some(open) = self.part.take() else { return Ok(()) };
+        let path = self.folder.join(&open.names.0);
+        open.part.finish()?.sync_all().map_err(|error| of_io(&path, error))?;
+        self.parts.push(open.names);
         Ok(())
     }
 
@@ -322,52 +254,20 @@ impl Inner {
     }
 
     fn drop_epoch(&mut self) -> Result<(), ConnectorError> {
-        let open = self.part.take().map(|part| part.names);
-        let finished =
-            if self.request.mode == WriteMode::Replace { Vec::new() } else { std::mem::take(&mut self.parts) };
-        for (pending, _) in finished.into_iter().chain(open) {
+        let open = self.part.take().map(|open| open.names);
+        for (pending, _) in std::mem::take(&mut self.parts).into_iter().chain(open) {
             let path = self.folder.join(pending);
             std::fs::remove_file(&path).map_err(|error| of_io(&path, error))?;
         }
         self.epoch_rows = 0;
         Ok(())
     }
-
-    /// In seconds and milliseconds readers count on from infinity and overflow. Such rows come back.
-    fn without_infinities(
-        &self,
-        records: &RecordBatch,
-        rejected: &mut Vec<RejectedRow>,
-    ) -> Result<RecordBatch, ConnectorError> {
-        let mut keep = vec![true; records.num_rows()];
-        for (values, column) in records.columns().iter().zip(&self.columns) {
-            let infinite: Box<dyn Fn(usize) -> bool> = match values.data_type() {
-                DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond, _) => {
-                    let counts = cast(values, &DataType::Int64).map_err(bug)?;
-                    Box::new(move |row| matches!(counts.as_primitive::<Int64Type>().value(row), i64::MAX | i64::MIN))
-                }
-                _ => continue,
-            };
-            for (row, kept) in keep.iter_mut().enumerate() {
-                if *kept && !values.is_null(row) && infinite(row) {
-                    *kept = false;
-                    let reason = format!("Column `{}` holds an infinite date, which Parquet cannot hold.", column.name);
-                    rejected.push(reject(records, row, &self.columns, self.batches, "value_out_of_range", reason));
-                }
-            }
-        }
-        if keep.iter().all(|kept| *kept) {
-            Ok(records.clone())
-        } else {
-            filter_record_batch(records, &BooleanArray::from(keep)).map_err(bug)
-        }
-    }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         // What was not committed is abandoned; should this fail, the next writer sweeps it away.
-        let open = self.part.take().map(|part| part.names);
+        let open = self.part.take().map(|open| open.names);
         for (pending, _) in std::mem::take(&mut self.parts).into_iter().chain(open) {
             let _ = std::fs::remove_file(self.folder.join(pending));
         }
@@ -400,65 +300,19 @@ fn lock(parent: &Path, target: &Path) -> Result<File, ConnectorError> {
     }
 }
 
-/// Adds new columns to the folder's schema. A column whose type has changed would make old files unreadable.
+/// Adds new columns to the folder's schema.
 fn write_schema(
     folder: &Path,
-    mut known: Vec<Column>,
+    known: Vec<Column>,
     columns: &[Column],
     request: &WriteRequest,
 ) -> Result<(), ConnectorError> {
     let before = known.len();
-    let fresh = known.is_empty();
-    for column in columns {
-        match known.iter().find(|seen| seen.name == column.name) {
-            None => known.push(column.clone()),
-            Some(seen) if seen.data_type.logical == column.data_type.logical => {}
-            Some(seen) => {
-                return Err(ConnectorError::new(
-                    ErrorKind::BadData,
-                    format!(
-                        "Column `{}` of `{}` was written as `{}` and would now be `{}`.",
-                        column.name, request.target, seen.data_type.spelled, column.data_type.spelled
-                    ),
-                )
-                .advise("Cast the column to the type that stands there, or replace the target."));
-            }
-        }
-    }
-    if fresh || known.len() > before {
+    let known = part::widened(known, columns, &request.target.to_string())?;
+    if before == 0 || known.len() > before {
         let bytes = serde_json::to_vec_pretty(&known)
             .map_err(|error| ConnectorError::new(ErrorKind::Bug, "A schema cannot be written.").because(error))?;
         folder::write_whole(&folder.join(SCHEMA_FILE), &bytes)?;
     }
     Ok(())
-}
-
-/// Parquet has no whole seconds and no infinities: such columns are kept in milliseconds, and their metadata says what they were.
-fn storable(records: &RecordBatch) -> Result<RecordBatch, ConnectorError> {
-    let mut fields = Vec::new();
-    let mut arrays: Vec<ArrayRef> = Vec::new();
-    for (field, values) in records.schema_ref().fields().iter().zip(records.columns()) {
-        if let DataType::Timestamp(TimeUnit::Second, zone) = field.data_type() {
-            let stored = DataType::Timestamp(TimeUnit::Millisecond, zone.clone());
-            arrays.push(cast(values, &stored).map_err(bug)?);
-            fields.push(field.as_ref().clone().with_data_type(stored));
-        } else {
-            arrays.push(infinity::outbound(values));
-            fields.push(field.as_ref().clone());
-        }
-    }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(bug)
-}
-
-fn bug(error: arrow::error::ArrowError) -> ConnectorError {
-    ConnectorError::new(ErrorKind::Bug, "A batch does not fit the columns it was announced with.").because(error)
-}
-
-fn of_parquet(path: &Path, error: parquet::errors::ParquetError) -> ConnectorError {
-    let io = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>());
-    match io.map(std::io::Error::kind) {
-        Some(kind) => of_io(path, std::io::Error::new(kind, error)),
-        None => ConnectorError::new(ErrorKind::Bug, format!("`{}` cannot be written as Parquet.", path.display()))
-            .because(error),
-    }
 }

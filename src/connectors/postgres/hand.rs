@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn every_row_is_in_one_share() {
         assert_eq!(cut(10, 3), [0..4, 4..8, 8..10]);
-        assert_eq!(cut(1, 4), [0..1]);
+        assert!(cut(1, 4).into_iter().eq(std::iter::once(0..1)));
         let piece = |rows| RawPiece { bytes: Bytes::from(vec![0; 100]), rows };
         let parts = cut_raw(RawRows { pieces: (1..=5).map(piece).collect() }, 2);
         let shown: Vec<_> = parts.iter().map(|(first, part)| (*first, part.rows(), part.pieces.len())).collect();

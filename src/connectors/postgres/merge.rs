@@ -13,13 +13,13 @@ use crate::connectors::{
 
 /// The rows of a batch that matter, each key once.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Newest {
+pub(in super::super) struct Newest {
     /// Rows to insert or to update.
-    pub(super) upserts: Vec<usize>,
+    pub(in super::super) upserts: Vec<usize>,
     /// Rows whose keys are deleted, after that.
-    pub(super) deletes: Vec<usize>,
+    pub(in super::super) deletes: Vec<usize>,
     /// Rows without a complete key.
-    pub(super) keyless: Vec<usize>,
+    pub(in super::super) keyless: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -29,7 +29,7 @@ struct Last {
 }
 
 /// Finds for each key the newest row: by log position within change batches, otherwise by order of arrival.
-pub(super) fn newest(batch: &Batch, key: &[usize], deletes: Deletes) -> Result<Newest, ConnectorError> {
+pub(in super::super) fn newest(batch: &Batch, key: &[usize], deletes: Deletes) -> Result<Newest, ConnectorError> {
     let unfit = |error: arrow::error::ArrowError| {
         ConnectorError::new(ErrorKind::Bug, "The key columns of a batch could not be compared.").because(error)
     };

@@ -20,7 +20,7 @@ mod hand;
 mod incremental;
 mod land;
 mod load;
-mod merge;
+pub(super) mod merge;
 mod open;
 mod parallel;
 mod profile;

@@ -97,7 +97,7 @@ impl Session {
     async fn dismiss(&self) {
         let patience = Duration::from_secs(u64::from(self.config.connect_timeout.max(1)));
         let ended = async {
-            let probe = Session::open(&self.config, Purpose::Probe).await.ok()?;
+            let probe = Self::open(&self.config, Purpose::Probe).await.ok()?;
             probe.client().execute("select pg_terminate_backend($1)", &[&self.process]).await.ok()
         };
         let _ = tokio::time::timeout(patience, ended).await;
@@ -105,7 +105,7 @@ impl Session {
 
     /// Whether the process at the other end waits for us, or is gone; the same of a server that does not answer at all.
     async fn is_waited_for(&self) -> bool {
-        let probe = match Session::open(&self.config, Purpose::Probe).await {
+        let probe = match Self::open(&self.config, Purpose::Probe).await {
             Ok(probe) => probe,
             Err(error) => return error.kind == ErrorKind::Unreachable,
         };

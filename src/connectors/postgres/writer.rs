@@ -139,7 +139,8 @@ impl PostgresWriter {
         let most = if self.layout.bare && !how.staged { self.request.parallelism } else { 1 };
         let count = shares(batch.records.get_array_memory_size(), most);
         if count < 2 {
-            let parcel = Parcel::Batch { records: batch.records.clone(), picks, rows: vec![0..rows] };
+            let parcel =
+                Parcel::Batch { records: batch.records.clone(), picks, rows: std::iter::once(0..rows).collect() };
             let refused = load(&self.session, &parcel, &how).await?;
             return Ok(self.rejected(batch, refused));
         }

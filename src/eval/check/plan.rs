@@ -14,7 +14,7 @@ use crate::eval::world::World;
 use crate::plan::Offered;
 use crate::plan::schedule::Timetable;
 use crate::plan::span::Span;
-use crate::plan::spec::{OptionsSpec, ScheduleSpec};
+use crate::plan::spec::{ByteSize, OptionsSpec, ScheduleSpec};
 
 /// Fire times that are compared from each day that is looked at.
 const FIRES: usize = 40;
@@ -159,7 +159,7 @@ fn options(wanted: &ExpectedOptions, got: &OptionsSpec, told: &mut Told) {
     told.plain("options.parallelism", &wanted.parallelism, got.parallelism.as_ref());
     told.plain("options.verify", &wanted.verify, got.verify.as_ref());
     match &wanted.batch_bytes {
-        Wish::Is(size) if got.batch_bytes.as_ref().and_then(|got| got.bytes()) == size.bytes() => {}
+        Wish::Is(size) if got.batch_bytes.as_ref().and_then(ByteSize::bytes) == size.bytes() => {}
         wish => told.plain("options.batch_bytes", wish, got.batch_bytes.as_ref()),
     }
 }

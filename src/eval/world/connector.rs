@@ -27,7 +27,7 @@ impl WorldConnector {
             ConnectorError::new(ErrorKind::Config, format!("The world `{}` has no `{name}`.", self.world.name))
         })?;
         if self.lenient {
-            place.cdc = Some(super::Log { ready: true, reason: None, retained_log: None });
+            place.cdc = Some(super::Log { ready: true, reason: None, retained: None });
             for table in &mut place.streams {
                 table.granted = true;
                 table.columns.iter_mut().for_each(|field| field.nulls = None);

@@ -57,8 +57,8 @@ pub(super) struct Log {
     #[serde(default)]
     pub reason: Option<String>,
     /// ISO 8601 duration.
-    #[serde(default)]
-    pub retained_log: Option<String>,
+    #[serde(default, rename = "retained_log")]
+    pub retained: Option<String>,
 }
 
 /// A stream of a source, or a table that stands at a destination.

@@ -97,7 +97,7 @@ impl Source for Well {
     async fn cdc_readiness(&self, _stream: &str) -> Result<CdcReadiness, ConnectorError> {
         Ok(match &self.place.cdc {
             Some(log) => {
-                CdcReadiness { ready: log.ready, reason: log.reason.clone(), retained_log: log.retained_log.clone() }
+                CdcReadiness { ready: log.ready, reason: log.reason.clone(), retained_log: log.retained.clone() }
             }
             None => CdcReadiness {
                 ready: false,

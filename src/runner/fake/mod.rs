@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
+use super::admission::Memory;
 use super::backoff::Backoff;
 use super::drift::Additions;
 use super::execution::{Abandoned, Execution, Order, Parts, Signals, Systems};
@@ -155,6 +156,7 @@ impl World {
             clock: Clock::System,
             keys,
             signals: self.signals.clone(),
+            memory: Memory::of_machine(),
         })
         .drive()
         .await

@@ -30,7 +30,7 @@ impl Scene {
         if let Some(mind) = mind {
             agent.model = mind;
         }
-        let runner = Runner::new(house.workspace.clone(), house.bus.clone(), Tasks::new());
+        let runner = Runner::new(house.workspace.clone(), house.bus.clone(), Tasks::new(), None);
         let talk = Talk::new(house.workspace.clone(), agent, house.bus.clone(), Arc::new(runner));
         Self { house, talk }
     }

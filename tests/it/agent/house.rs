@@ -148,7 +148,7 @@ impl House {
         limits: Limits,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_folder(&folder.path().join("data")).await.unwrap();
+        let store = crate::server::open_store(&folder.path().join("data")).await;
         Self::furnished(folder, store, steps, fallback, limits).await
     }
 

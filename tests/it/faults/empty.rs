@@ -61,6 +61,11 @@ async fn postgres_without_rows() {
 }
 
 #[tokio::test]
+async fn mysql_without_rows() {
+    nothing_comes_and_then_three(Kind::MySql, &[Kind::MySql, Kind::Postgres]).await;
+}
+
+#[tokio::test]
 async fn sqlite_without_rows() {
     nothing_comes_and_then_three(Kind::Sqlite, &Kind::ALL).await;
 }

@@ -153,11 +153,10 @@ async fn there_and_back(through: Kind, aside: &[i64]) {
     );
 
     let stream = match through {
-        Kind::Postgres => "public.v",
-        Kind::Csv | Kind::Jsonl | Kind::Parquet => "lake.v",
-        _ => "v",
+        Kind::Csv | Kind::Jsonl | Kind::Parquet => "lake.v".to_owned(),
+        _ => middle.stream("v"),
     };
-    let mut plan = of("middle", "shop", (stream, "back"), &modes()[0].1);
+    let mut plan = of("middle", "shop", (&stream, "back"), &modes()[0].1);
     plan["options"] = json!({"verify": "checksums"});
     let receipt = yard.completed(yard.pipeline(plan).await).await;
     assert_eq!(
@@ -192,6 +191,12 @@ async fn there_and_back(through: Kind, aside: &[i64]) {
 #[tokio::test]
 async fn through_postgres() {
     there_and_back(Kind::Postgres, &[7]).await;
+}
+
+/// It holds no NaN, no infinity and no moments without end.
+#[tokio::test]
+async fn through_mysql() {
+    there_and_back(Kind::MySql, &[5, 6, 7, 8]).await;
 }
 
 /// Text has no form for 24:00:00 that all readers agree on.

@@ -12,6 +12,7 @@ use towpath::events::RunPhase;
 use super::unruly::{Manner, Unruly};
 use super::{modes, of};
 use crate::postgres::Database;
+use crate::server::chaos;
 use crate::systems::{Kind, System};
 use crate::yard::{Yard, person};
 
@@ -31,21 +32,21 @@ async fn fill(shop: &System) -> Vec<String> {
     shop.rows("items", &SHOWN).await.unwrap()
 }
 
-fn at(database: &Database, port: u16) -> Value {
-    let mut config = database.config_at("127.0.0.1", port);
+fn at(system: &System, port: u16) -> (&'static str, Value) {
+    let (connector, mut config) = system.at(port);
     config["silence_timeout"] = 1.into();
     config["connect_timeout"] = 3.into();
-    config
+    (connector, config)
 }
 
-/// One run of each mode over a wire that breaks three times.
-async fn broken_and_whole(unruly_source: bool) {
+/// One run of each mode over a wire to a server that breaks three times.
+async fn broken_and_whole(server: Kind, unruly_source: bool) {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut luck = StdRng::seed_from_u64(seed);
     let mut cases = Vec::new();
     for (name, mode) in modes() {
-        for _ in 0..2 {
+        for _ in 0..chaos(2) {
             let breaks: Vec<(u64, Manner)> = (0..3)
                 .map(|_| {
                     let manner = match luck.random_range(0..5) {
@@ -56,20 +57,22 @@ async fn broken_and_whole(unruly_source: bool) {
                     (luck.random_range(2_000..if unruly_source { 300_000 } else { 500_000 }), manner)
                 })
                 .collect();
-            cases.push(one(name, mode.clone(), breaks, unruly_source));
+            cases.push(one((name, mode.clone()), breaks, server, unruly_source));
         }
     }
     // The server waits with the dropping of a database for sessions of others: they go when all is over.
     let (met, _systems): (Vec<usize>, Vec<_>) = futures::future::join_all(cases).await.into_iter().unzip();
     let met: usize = met.into_iter().sum();
+    let end = if unruly_source { "source" } else { "destination" };
+    println!("TALLY breaks of the wire to the {end}: {met}");
     assert!(met >= 10, "seed {seed}: only {met} breaks were met");
 }
 
 /// Answers how many breaks the run met, and the systems.
 async fn one(
-    name: &str,
-    mode: Value,
+    (name, mode): (&str, Value),
     breaks: Vec<(u64, Manner)>,
+    server: Kind,
     unruly_source: bool,
 ) -> (usize, (System, System, tempfile::TempDir)) {
     let folder = tempfile::tempdir().unwrap();
@@ -77,13 +80,14 @@ async fn one(
     let count = breaks.len();
     let what = format!("{name}, {breaks:?}");
     let (shop, target) = (
-        System::create(&yard, "shop", if unruly_source { Kind::Postgres } else { Kind::Sqlite }).await,
-        System::create(&yard, "target", if unruly_source { Kind::Sqlite } else { Kind::Postgres }).await,
+        System::create(&yard, "shop", if unruly_source { server } else { Kind::Sqlite }).await,
+        System::create(&yard, "target", if unruly_source { Kind::Sqlite } else { server }).await,
     );
     let due = fill(&shop).await;
-    let database = if unruly_source { shop.database() } else { target.database() };
-    let wire = Unruly::start(database.address(), Vec::new()).await;
-    yard.connect("unruly", "postgres", at(database, wire.port)).await;
+    let system = if unruly_source { &shop } else { &target };
+    let wire = Unruly::start(system.address(), Vec::new()).await;
+    let (connector, config) = at(system, wire.port);
+    yard.connect("unruly", connector, config).await;
     let (from, to) = if unruly_source { ("unruly", "target") } else { ("shop", "unruly") };
     let mut plan = of(from, to, (&shop.stream("items"), "items"), &mode);
     plan["options"] = json!({"batch_rows": 100});
@@ -101,12 +105,22 @@ async fn one(
 
 #[tokio::test]
 async fn a_source_that_breaks_off_is_read_to_its_true_end() {
-    broken_and_whole(true).await;
+    broken_and_whole(Kind::Postgres, true).await;
 }
 
 #[tokio::test]
 async fn a_destination_that_breaks_off_holds_every_row_once() {
-    broken_and_whole(false).await;
+    broken_and_whole(Kind::Postgres, false).await;
+}
+
+#[tokio::test]
+async fn a_mysql_source_that_breaks_off_is_read_to_its_true_end() {
+    broken_and_whole(Kind::MySql, true).await;
+}
+
+#[tokio::test]
+async fn a_mysql_destination_that_breaks_off_holds_every_row_once() {
+    broken_and_whole(Kind::MySql, false).await;
 }
 
 #[tokio::test]
@@ -119,7 +133,8 @@ async fn a_silent_wire_is_given_up_and_a_busy_server_is_not() {
     shop.run("create view slow as select i as id, 'a'::text as name from generate_series(1, 3) i, lateral (select pg_sleep(1.4 + i * 0)) s order by 1")
         .await;
     let wire = Unruly::start(shop.database().address(), Vec::new()).await;
-    yard.connect("unruly", "postgres", at(shop.database(), wire.port)).await;
+    let (connector, config) = at(&shop, wire.port);
+    yard.connect("unruly", connector, config).await;
     let mut plan = of("unruly", "target", ("public.slow", "items"), &json!({"read": "full", "write": "append"}));
     plan["options"] = json!({"verify": "none"});
     let pipeline = yard.pipeline(plan).await;
@@ -133,17 +148,19 @@ async fn a_silent_wire_is_given_up_and_a_busy_server_is_not() {
 
 #[tokio::test]
 async fn a_run_over_a_silent_wire_is_cancelled_within_five_seconds() {
-    for unruly_source in [true, false] {
+    for (server, unruly_source) in
+        [(Kind::Postgres, true), (Kind::Postgres, false), (Kind::MySql, true), (Kind::MySql, false)]
+    {
         let folder = tempfile::tempdir().unwrap();
         let yard = Yard::open(folder.path()).await;
-        let (from, to) = if unruly_source { (Kind::Postgres, Kind::Sqlite) } else { (Kind::Sqlite, Kind::Postgres) };
+        let (from, to) = if unruly_source { (server, Kind::Sqlite) } else { (Kind::Sqlite, server) };
         let (shop, target) = (System::create(&yard, "shop", from).await, System::create(&yard, "target", to).await);
         let due = fill(&shop).await;
-        let database = if unruly_source { shop.database() } else { target.database() };
-        let wire = Unruly::start(database.address(), Vec::new()).await;
-        let mut config = at(database, wire.port);
+        let system = if unruly_source { &shop } else { &target };
+        let wire = Unruly::start(system.address(), Vec::new()).await;
+        let (connector, mut config) = at(system, wire.port);
         config["silence_timeout"] = 60.into();
-        yard.connect("unruly", "postgres", config).await;
+        yard.connect("unruly", connector, config).await;
         let (source, destination) = if unruly_source { ("unruly", "target") } else { ("shop", "unruly") };
         let pipeline = yard.pipeline(of(source, destination, (&shop.stream("items"), "items"), &modes()[0].1)).await;
         wire.set(vec![(120_000, Manner::Stall)]);
@@ -172,9 +189,9 @@ async fn a_destination_that_never_answers_fails_the_run_in_time_and_loses_nothin
         (System::create(&yard, "shop", Kind::Sqlite).await, System::create(&yard, "target", Kind::Postgres).await);
     let due = fill(&shop).await;
     let wire = Unruly::start(target.database().address(), Vec::new()).await;
-    let mut config = at(target.database(), wire.port);
+    let (connector, mut config) = at(&target, wire.port);
     config["connect_timeout"] = 1.into();
-    yard.connect("unruly", "postgres", config).await;
+    yard.connect("unruly", connector, config).await;
     let pipeline = yard.pipeline(of("shop", "unruly", ("items", "items"), &modes()[1].1)).await;
     // Every connection falls silent after a few bytes.
     wire.set(vec![(1_500, Manner::Stall); 200]);

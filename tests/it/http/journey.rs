@@ -59,6 +59,7 @@ async fn one_call_moves_a_table_and_is_the_keys_holders_own_confirmation() {
     let done = ended(&server, &read, &format!("/api/data-ingestion/status/{id}")).await;
     assert_eq!((done["phase"].as_str(), done["rows"].as_u64()), (Some("completed"), Some(2)), "{done}");
     assert_eq!(done["tables"]["customers"]["rows_written"], 2);
+    assert!(done["throughput"].as_f64().is_some_and(|rate| rate > 0.0), "{done}");
     let (_, receipt) = server.get(&format!("/api/v1/runs/{id}/receipt"), &read).await;
     assert_eq!(receipt["outcome"], "completed");
 

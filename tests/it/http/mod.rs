@@ -38,7 +38,10 @@ impl Server {
     /// With these settings.
     pub(crate) async fn with<const N: usize>(settings: [(&str, &str); N]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config::read(&Environment::from(settings), Some(folder.path().to_owned())).unwrap();
+        let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let store = crate::server::store_url(folder.path()).map(|url| ("TOWPATH_DATABASE_URL".to_owned(), url));
+        let environment: Environment = settings.chain(store).collect();
+        let mut config = Config::read(&environment, Some(folder.path().to_owned())).unwrap();
         config.server.listen = "127.0.0.1:0".parse().unwrap();
         let listener = Listener::bind(&config.server).await.unwrap();
         let address = listener.address();

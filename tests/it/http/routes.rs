@@ -70,7 +70,7 @@ async fn the_description_and_its_page_are_served_without_another_server() {
     let page = server.request(Method::GET, "/api/docs/").send().await.unwrap().text().await.unwrap();
     let mut files: Vec<&str> = page
         .split(['"', '\''])
-        .filter(|part| std::path::Path::new(part).extension().is_some_and(|ending| ending == "js" || ending == "css"))
+        .filter(|part| Path::new(part).extension().is_some_and(|ending| ending == "js" || ending == "css"))
         .collect();
     files.push("./swagger-initializer.js");
     assert!(files.len() >= 4, "{page}");

@@ -1,6 +1,7 @@
 //! What one utterance says about *what* moves and *between what*: connections, namespaces, streams. Columns, filters, modes
 //! and schedules are read afterwards, when it is known which streams are meant.
 
+mod due;
 pub(super) mod namesake;
 mod namespace;
 mod object;
@@ -8,6 +9,7 @@ pub(super) mod passage;
 mod phrasal;
 mod place;
 mod region;
+mod stranger;
 mod target;
 mod wildcard;
 
@@ -195,8 +197,8 @@ fn read_passages(
     place::claim(&mut reading);
     columns(&mut reading, know, before)?;
     place::read_weak(&mut reading, directory, before, &streams);
-    place::read_slips(&mut reading, directory, before, &streams);
-    place::read_bare(&mut reading, directory, before);
+    stranger::read_slips(&mut reading, directory, before, &streams);
+    stranger::read_bare(&mut reading, directory, before);
     let listings = destinations(&reading, know, directory, before)?;
     namespace::read(&mut reading, directory, &listings, &streams, before);
     target::read(&mut reading);
@@ -215,7 +217,7 @@ fn read_passages(
     wildcard::read(&mut reading, &streams);
     namespace::read_unknown(&mut reading, directory, before);
     object::read_unknown(&mut reading, &streams, before);
-    place::read_unknown(&mut reading, directory, before, &streams);
+    stranger::read_unknown(&mut reading, directory, before, &streams);
     object::settle(&mut reading, before);
     Ok((reading, streams))
 }

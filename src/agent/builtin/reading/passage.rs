@@ -381,6 +381,7 @@ pub(crate) fn unwanted(sentence: &Sentence, at: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::Purpose::{Aside, Request};
     use super::*;
 
     fn purposes(say: &str) -> Vec<Purpose> {
@@ -391,7 +392,6 @@ mod tests {
     fn mails_are_told_apart_from_what_they_ask() {
         let mail = "Hello everyone,\n\nin spring Olga exported the tickets by hand, which nobody liked. Could you copy the \
                     tickets to the lake?\nThey are in the shop database.\n\nThanks a lot\nOlga, extension 17";
-        use Purpose::{Aside, Request};
         assert_eq!(purposes(mail), [Aside, Aside, Request, Request, Aside, Aside]);
         assert_eq!(purposes("copy a to b"), [Request]);
         // A story alone is all that there is to read.

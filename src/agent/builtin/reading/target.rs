@@ -201,13 +201,12 @@ fn renamed(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
     if sentence.is(at, &["as"]) && sentence.is(at.wrapping_sub(1), &["well"]) || sentence.is(at + 1, &["well"]) {
         return None;
     }
-    if sentence.is(at, &["as", "called", "named"]) || matches!(sentence.text(at), "->" | "→" | "=>") {
-        here += 1;
-    } else if sentence.is(at, &["to", "into"])
+    let names = sentence.is(at, &["as", "called", "named"]) || matches!(sentence.text(at), "->" | "→" | "=>");
+    let renames = sentence.is(at, &["to", "into"])
         && verb_before
         && mention.is_some()
-        && (at.saturating_sub(5)..at).any(|here| sentence.is(here, &["rename", "renamed", "call", "change"]))
-    {
+        && (at.saturating_sub(5)..at).any(|here| sentence.is(here, &["rename", "renamed", "call", "change"]));
+    if names || renames {
         here += 1;
     } else if !(pronoun || verb_before && mention.is_some()) || sentence.is(at, &["to", "into", "in", "from"]) {
         return None;

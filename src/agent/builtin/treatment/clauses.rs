@@ -215,9 +215,9 @@ impl Walk<'_> {
             1
         } else if sentence.is(at, &["as"]) && sentence.is(at + 1, &["soon"]) && sentence.is(at + 2, &["as"]) {
             3
-        } else if sentence.is(at, &["each", "every", "any"]) && sentence.is(at + 1, &["time"]) {
-            2
-        } else if sentence.is(at, &["the"]) && sentence.is(at + 1, &["moment", "minute", "second", "instant"]) {
+        } else if sentence.is(at, &["each", "every", "any"]) && sentence.is(at + 1, &["time"])
+            || sentence.is(at, &["the"]) && sentence.is(at + 1, &["moment", "minute", "second", "instant"])
+        {
             2
         } else {
             return None;

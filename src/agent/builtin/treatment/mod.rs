@@ -2,6 +2,7 @@
 
 mod clauses;
 mod columns;
+mod cursor;
 mod modes;
 mod scope;
 mod settings;
@@ -218,7 +219,7 @@ impl Walk<'_> {
         };
         let left = (0..sentence.len()).find_map(|at| {
             let (to, named) = self.context.columns.mention(sentence, at, &|at| self.free(at))?;
-            ((distinct(at) || cued(at)) && named.how == super::link::How::Name).then(|| (at, to, named))
+            ((distinct(at) || cued(at)) && named.how == super::link::How::Name).then_some((at, to, named))
         });
         let Some((at, to, named)) = left else { return };
         let known = self.changes.iter().any(|placed| match &placed.change {

@@ -79,7 +79,10 @@ impl BatchDecoder {
             columns: columns
                 .iter()
                 .zip(wires)
-                .map(|(column, wire)| ColumnDecoder { wire: *wire, builder: Builder::new(&column.data_type.logical) })
+                .map(|(column, wire)| {
+                    let logical = column.data_type.logical.clone();
+                    ColumnDecoder { wire: *wire, builder: Builder::new(&logical, 0, 0), logical }
+                })
                 .collect(),
             limits: Limits { rows: limits.rows.max(1), bytes: limits.bytes.clamp(1, MOST_BYTES) },
             header_seen: false,
@@ -168,7 +171,7 @@ impl BatchDecoder {
 
     /// The batch gathered so far, without the rows that were refused.
     pub(in super::super) fn take(&mut self) -> Result<Decoded, ConnectorError> {
-        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.builder.finish()).collect();
+        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.finish(self.rows)).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         let unfit = |error: arrow::error::ArrowError| {
             ConnectorError::new(ErrorKind::Bug, format!("Rows of `{}` did not form a batch.", self.stream))
@@ -221,6 +224,7 @@ pub(in super::super) fn show_cell(array: &ArrayRef, row: usize) -> serde_json::V
 
 struct ColumnDecoder {
     wire: Wire,
+    logical: LogicalType,
     builder: Builder,
 }
 
@@ -231,6 +235,15 @@ impl ColumnDecoder {
         }
         self.builder.append_null();
         Ok(())
+    }
+
+    /// The values so far. The next batch will be much like this one, and finds room for as many.
+    fn finish(&mut self, rows: usize) -> ArrayRef {
+        let array = self.builder.finish();
+        let data = array.to_data();
+        let bytes = data.buffers().get(1).map_or(0, |buffer| buffer.len() + buffer.len() / 16);
+        self.builder = Builder::new(&self.logical, rows, bytes);
+        array
     }
 
     /// A refused value, for the row that is kept.
@@ -276,38 +289,45 @@ enum Builder {
 }
 
 impl Builder {
-    fn new(logical: &LogicalType) -> Self {
+    /// With room for so many values and, where they have no fixed size, so many bytes.
+    fn new(logical: &LogicalType, rows: usize, bytes: usize) -> Self {
         let arrow = logical.arrow();
         match logical {
-            LogicalType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            LogicalType::Int8 => Self::Int8(Int8Builder::new()),
-            LogicalType::Int16 => Self::Int16(Int16Builder::new()),
-            LogicalType::Int32 => Self::Int32(Int32Builder::new()),
-            LogicalType::Int64 => Self::Int64(Int64Builder::new()),
-            LogicalType::UInt8 => Self::UInt8(UInt8Builder::new()),
-            LogicalType::UInt16 => Self::UInt16(UInt16Builder::new()),
-            LogicalType::UInt32 => Self::UInt32(UInt32Builder::new()),
-            LogicalType::UInt64 => Self::UInt64(UInt64Builder::new()),
-            LogicalType::Float32 => Self::Float32(Float32Builder::new()),
-            LogicalType::Float64 => Self::Float64(Float64Builder::new()),
+            LogicalType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
+            LogicalType::Int8 => Self::Int8(Int8Builder::with_capacity(rows)),
+            LogicalType::Int16 => Self::Int16(Int16Builder::with_capacity(rows)),
+            LogicalType::Int32 => Self::Int32(Int32Builder::with_capacity(rows)),
+            LogicalType::Int64 => Self::Int64(Int64Builder::with_capacity(rows)),
+            LogicalType::UInt8 => Self::UInt8(UInt8Builder::with_capacity(rows)),
+            LogicalType::UInt16 => Self::UInt16(UInt16Builder::with_capacity(rows)),
+            LogicalType::UInt32 => Self::UInt32(UInt32Builder::with_capacity(rows)),
+            LogicalType::UInt64 => Self::UInt64(UInt64Builder::with_capacity(rows)),
+            LogicalType::Float32 => Self::Float32(Float32Builder::with_capacity(rows)),
+            LogicalType::Float64 => Self::Float64(Float64Builder::with_capacity(rows)),
             LogicalType::Decimal { precision, scale } if *precision <= 38 => {
                 let limit = 10_i128.checked_pow(u32::from(*precision)).unwrap_or(i128::MAX);
-                Self::Decimal128(Decimal128Builder::new().with_data_type(arrow), i32::from(*scale), limit)
+                Self::Decimal128(Decimal128Builder::with_capacity(rows).with_data_type(arrow), i32::from(*scale), limit)
             }
             LogicalType::Decimal { precision, scale } => {
                 let limit = i256::from_i128(10).checked_pow(u32::from(*precision)).unwrap_or(i256::MAX);
-                Self::Decimal256(Decimal256Builder::new().with_data_type(arrow), i32::from(*scale), limit)
+                Self::Decimal256(Decimal256Builder::with_capacity(rows).with_data_type(arrow), i32::from(*scale), limit)
             }
-            LogicalType::Binary => Self::Binary(BinaryBuilder::new()),
-            LogicalType::Date => Self::Date(Date32Builder::new()),
-            LogicalType::Time => Self::Time(Time64MicrosecondBuilder::new()),
+            LogicalType::Binary => Self::Binary(BinaryBuilder::with_capacity(rows, bytes)),
+            LogicalType::Date => Self::Date(Date32Builder::with_capacity(rows)),
+            LogicalType::Time => Self::Time(Time64MicrosecondBuilder::with_capacity(rows)),
             LogicalType::Timestamp { unit, .. } => match unit {
-                Unit::Second => Self::Second(TimestampSecondBuilder::new().with_data_type(arrow)),
-                Unit::Millisecond => Self::Millisecond(TimestampMillisecondBuilder::new().with_data_type(arrow)),
-                Unit::Microsecond => Self::Microsecond(TimestampMicrosecondBuilder::new().with_data_type(arrow)),
-                Unit::Nanosecond => Self::Nanosecond(TimestampNanosecondBuilder::new().with_data_type(arrow)),
+                Unit::Second => Self::Second(TimestampSecondBuilder::with_capacity(rows).with_data_type(arrow)),
+                Unit::Millisecond => {
+                    Self::Millisecond(TimestampMillisecondBuilder::with_capacity(rows).with_data_type(arrow))
+                }
+                Unit::Microsecond => {
+                    Self::Microsecond(TimestampMicrosecondBuilder::with_capacity(rows).with_data_type(arrow))
+                }
+                Unit::Nanosecond => {
+                    Self::Nanosecond(TimestampNanosecondBuilder::with_capacity(rows).with_data_type(arrow))
+                }
             },
-            _ => Self::Text(StringBuilder::new()),
+            _ => Self::Text(StringBuilder::with_capacity(rows, bytes)),
         }
     }
 

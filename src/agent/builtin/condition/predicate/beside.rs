@@ -138,7 +138,7 @@ impl Reader<'_> {
             && self.sentence.raw.chars().any(char::is_lowercase);
         let counted = token.kind == Kind::Number
             && column.kind == ColumnKind::Number
-            && !crate::agent::builtin::schedule::unit(self.sentence.word(at + 1)).is_some();
+            && crate::agent::builtin::schedule::unit(self.sentence.word(at + 1)).is_none();
         (code || led && (bare || counted || token.kind == Kind::Quoted && token.quote == Some('\'')))
             .then(|| self.value(at, column))
             .flatten()
