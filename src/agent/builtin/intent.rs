@@ -262,11 +262,8 @@ pub(super) fn read(sentence: &Sentence, standing: Standing) -> Intent {
     if let Some(intent) = question(sentence, standing) {
         return intent;
     }
-    if says(sentence, "topics")
-        && !(moves(sentence) && has_place(sentence))
-        && !standing.asked
-        && !wants_data(sentence, standing)
-    {
+    let of_data = moves(sentence) && has_place(sentence) || wants_data(sentence, standing);
+    if says(sentence, "topics") && !of_data && !standing.asked {
         return Intent::Decline(NOT_OURS);
     }
     Intent::Move

@@ -138,7 +138,9 @@ impl Blocks {
         let wanted: Vec<u64> = next.flat_map(|group| group.blocks.iter().copied()).take(HELD).collect();
         // What neither this row group nor the next wants has been read.
         inner.blocks.retain(|block, _| wanted.contains(block));
-        wanted.into_iter().for_each(|block| self.order(inner, block));
+        for block in wanted {
+            self.order(inner, block);
+        }
     }
 
     fn block(&self, block: u64) -> Result<Bytes, ConnectorError> {
