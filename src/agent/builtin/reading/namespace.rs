@@ -287,6 +287,10 @@ pub(super) fn read_unknown(reading: &mut Reading, directory: &Directory, before:
         {
             continue;
         }
+        // `ICU (ward_code)`: a value, and its column behind it.
+        if sentence.text(at + 1) == "(" && reading.is_column(at + 2) {
+            continue;
+        }
         // `tech_id -> worker_id`: another name of a column.
         if at >= 2 && reading.is_column(at - 2) && is_to(&sentence, at - 1) {
             continue;

@@ -48,7 +48,9 @@ fn compared(sentence: &Sentence, at: usize) -> bool {
         sentence.kind(at) == Some(Kind::Operator)
             && matches!(sentence.text(at), "=" | "==" | "!=" | "<>" | "<" | ">" | "<=" | ">=" | "≥" | "≤" | "≠")
     };
-    if heading(sentence, at) || operator(at) && at > 0 && heading(sentence, at - 1) {
+    // `the_lake <= orders`: an arrow at the head.
+    let arrow = |at: usize| at <= 1 && matches!(sentence.text(at), "<=" | "<") && sentence.kind(at + 1) != Some(Kind::Number);
+    if arrow(at) || arrow(at + 1) || at > 0 && arrow(at - 1) || heading(sentence, at) || operator(at) && at > 0 && heading(sentence, at - 1) {
         return false;
     }
     if operator(at) || operator(at + 1) {
@@ -62,7 +64,13 @@ fn compared(sentence: &Sentence, at: usize) -> bool {
     if operator(before) {
         return !before.checked_sub(1).is_some_and(|at| role(at) || heading(sentence, at));
     }
-    let copula = sentence.is(before, &["is", "are", "equals", "equal", "contains", "like", "was"])
+    // `I'd like orders`: a wish.
+    let wish = sentence.is(before, &["like"])
+        && before.checked_sub(1).is_none_or(|at| {
+            sentence.word(at).ends_with("'d")
+                || sentence.is(at, &["would", "id", "really", "also", "much", "do", "should", "might", "we", "i", "you", "they", "to"])
+        });
+    let copula = !wish && sentence.is(before, &["is", "are", "equals", "equal", "contains", "like", "was"])
         || (sentence.is(before, &["not"]) && before.checked_sub(1).is_some_and(|at| sentence.is(at, &["is", "are"])));
     copula && !before.checked_sub(1).is_some_and(role) && !sentence.is(at, &["in", "from", "the", "to", "on", "a"])
 }

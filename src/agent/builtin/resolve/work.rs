@@ -201,7 +201,11 @@ impl Work {
             Change::Mask(names, mask) if names.is_empty() => {
                 self.spec.mask.values_mut().for_each(|kept| *kept = *mask);
             }
-            Change::Mask(names, mask) => self.spec.mask.extend(own(names).into_iter().map(|name| (name, *mask))),
+            Change::Mask(names, mask) => {
+                // What is to be hidden is to be there.
+                self.spec.exclude.retain(|left| !names.contains(left));
+                self.spec.mask.extend(own(names).into_iter().map(|name| (name, *mask)));
+            }
             Change::Unmask(names) if names.is_empty() => self.spec.mask.clear(),
             Change::Unmask(names) => {
                 for name in names {

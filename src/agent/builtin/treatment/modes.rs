@@ -341,10 +341,7 @@ impl Walk<'_> {
     /// A name that is nobody's language and no column.
     pub(super) fn unknown_name(&self, at: usize) -> Option<String> {
         let token = self.context.reading.sentence.get(at).filter(|_| self.free(at))?;
-        let noun = lexicon::is(&self.context.reading.sentence, at + 1, Class::Column);
-        let named = (token.kind == Kind::Word
-            && !lexicon::is_known(&token.word)
-            && (noun || !lexicon::is_english(&token.word) || token.text.contains('_')))
+        let named = (token.kind == Kind::Word && !lexicon::is_known(&token.word))
             || (token.kind == Kind::Quoted && token.quote != Some('\''));
         (named && self.context.columns.named(&token.text).is_none()).then(|| token.text.clone())
     }
