@@ -37,7 +37,7 @@ impl Folder {
             .advise("Give the folder that the file stands in as `path`, and the file's name as a stream's `files`."))
     }
 
-    fn listed(&self, path: &Path, below: String) -> Result<Listed, ConnectorError> {
+    fn listed(path: &Path, below: String) -> Result<Listed, ConnectorError> {
         let bytes = std::fs::metadata(path).map_err(|error| of_io(path, error))?.len();
         Ok(Listed { path: below, bytes, version: None })
     }
@@ -58,7 +58,7 @@ impl Folder {
             }
             let below = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
             if !path.is_dir() {
-                found.push(self.listed(&path, below)?);
+                found.push(Self::listed(&path, below)?);
             } else if depth < DEPTH {
                 self.walk(&path, &below, depth + 1, found)?;
             }
@@ -99,7 +99,7 @@ impl Storage for Folder {
         for path in glob::glob(&pattern).map_err(|_| layout::bad_pattern(given, "is not a valid glob"))? {
             let path = path.map_err(|error| of_io(error.path(), std::io::Error::from(error.error().kind())))?;
             if let (true, Some(below)) = (path.is_file(), path.strip_prefix(&self.root).ok().and_then(Path::to_str)) {
-                found.push(self.listed(&path, below.to_owned())?);
+                found.push(Self::listed(&path, below.to_owned())?);
             }
         }
         Ok(found)
