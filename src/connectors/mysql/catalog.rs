@@ -88,8 +88,7 @@ const RELATIONS: &str = "select t.table_schema, t.table_name, t.table_type, t.en
      from information_schema.tables t \
      where t.table_type in ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')";
 
-type RelationRow =
-    (String, String, String, Option<String>, Option<u64>, Option<u64>, Option<String>);
+type RelationRow = (String, String, String, Option<String>, Option<u64>, Option<u64>, Option<String>);
 
 fn relation_of(row: RelationRow) -> Relation {
     let (namespace, name, kind, engine, rows, bytes, comment) = row;
@@ -153,12 +152,12 @@ impl Allowed {
         };
         let everything: Vec<String> = session.rows(&of("user_privileges", "p.grantee"), ()).await?;
         // What a role grants is not listed there: whoever has one is taken at its word.
-        let roles: Vec<Option<String>> = match session.rows("select role_name from information_schema.enabled_roles", ()).await
-        {
-            Ok(roles) => roles,
-            Err(mysql_async::Error::Server(_)) => Vec::new(),
-            Err(error) => return Err(error),
-        };
+        let roles: Vec<Option<String>> =
+            match session.rows("select role_name from information_schema.enabled_roles", ()).await {
+                Ok(roles) => roles,
+                Err(mysql_async::Error::Server(_)) => Vec::new(),
+                Err(error) => return Err(error),
+            };
         let patterns = of("schema_privileges", "p.table_schema");
         let databases = format!(
             "select s.schema_name from information_schema.schemata s join ({patterns}) g \
@@ -240,7 +239,8 @@ pub(super) async fn find(
     }
 }
 
-type ColumnRow = (String, String, String, Option<String>, String, Option<String>, Option<String>, Option<String>, Option<String>);
+type ColumnRow =
+    (String, String, String, Option<String>, String, Option<String>, Option<String>, Option<String>, Option<String>);
 
 /// The columns that the account may select, in the table's order.
 pub(super) async fn columns(session: &mut Session, relation: &Relation) -> Result<Vec<MyColumn>, ConnectorError> {
@@ -256,8 +256,7 @@ pub(super) async fn all_columns(session: &mut Session, relation: &Relation) -> R
     let query = "select column_name, column_type, is_nullable, character_set_name, coalesce(extra, ''), column_comment, \
          privileges, generation_expression, collation_name from information_schema.columns \
          where table_schema = ? and table_name = ? order by ordinal_position";
-    let rows: Vec<ColumnRow> =
-        session.rows(query, place.clone()).await.map_err(|error| failure(doing(), error))?;
+    let rows: Vec<ColumnRow> = session.rows(query, place.clone()).await.map_err(|error| failure(doing(), error))?;
     let first = "select distinct column_name from information_schema.statistics \
          where table_schema = ? and table_name = ? and seq_in_index = 1 and column_name is not null";
     let first: Vec<String> = session.rows(first, place).await.map_err(|error| failure(doing(), error))?;
@@ -281,8 +280,9 @@ pub(super) async fn all_columns(session: &mut Session, relation: &Relation) -> R
                 indexed: first.iter().any(|indexed| *indexed == name),
                 comment: comment.filter(|comment| !comment.is_empty()),
                 // Views of some servers name no privileges.
-                selectable: privileges
-                    .is_none_or(|list| list.is_empty() || list.split(',').any(|privilege| privilege.trim() == "select")),
+                selectable: privileges.is_none_or(|list| {
+                    list.is_empty() || list.split(',').any(|privilege| privilege.trim() == "select")
+                }),
                 data_type,
                 name,
             }

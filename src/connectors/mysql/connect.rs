@@ -97,7 +97,8 @@ impl Session {
     async fn prepare_session(&mut self, purpose: Purpose) -> Answer<()> {
         self.run("set names utf8mb4").await?;
         self.run(SETTINGS).await?;
-        let question = "select version(), connection_id(), @@lower_case_table_names, @@local_infile, @@max_allowed_packet";
+        let question =
+            "select version(), connection_id(), @@lower_case_table_names, @@local_infile, @@max_allowed_packet";
         let told: Option<(String, u64, u8, u8, u64)> = self.first(question, ()).await?;
         if let Some((version, id, folding, takes_files, largest)) = told {
             self.watch.id = id;

@@ -36,7 +36,8 @@ const GEOMETRIES: [&str; 9] = [
 impl MyType {
     pub(super) fn parse(spelled: &str) -> Self {
         let lower = spelled.trim().to_ascii_lowercase();
-        let name: String = lower.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
+        let name: String =
+            lower.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
         let listed = matches!(name.as_str(), "enum" | "set");
         let inside = lower.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
         let numbers = match inside {

@@ -99,9 +99,10 @@ impl BatchDecoder {
     }
 
     fn rejected(&self, row: &[Value], place: usize, refusal: Refusal) -> RejectedRow {
-        let cells = self.names.iter().zip(row).map(|(name, value)| {
-            (name.clone(), show(value).map_or(serde_json::Value::Null, serde_json::Value::from))
-        });
+        let cells =
+            self.names.iter().zip(row).map(|(name, value)| {
+                (name.clone(), show(value).map_or(serde_json::Value::Null, serde_json::Value::from))
+            });
         RejectedRow {
             position: format!("row {} of `{}`", self.position, self.stream),
             code: refusal.code.to_owned(),

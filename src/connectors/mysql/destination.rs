@@ -42,11 +42,7 @@ impl MySqlDestination {
         })
     }
 
-    async fn relation(
-        &self,
-        session: &mut Session,
-        target: &TargetName,
-    ) -> Result<catalog::Relation, ConnectorError> {
+    async fn relation(&self, session: &mut Session, target: &TargetName) -> Result<catalog::Relation, ConnectorError> {
         let namespace = self.namespace(target)?;
         catalog::find(session, namespace, &target.name).await?.ok_or_else(|| {
             ConnectorError::new(ErrorKind::NotFound, format!("There is no table `{namespace}.{}`.", target.name))
@@ -58,8 +54,7 @@ impl MySqlDestination {
         let relation = self.relation(&mut session, target).await?;
         let failed = |error| failure(format!("Counting `{}` failed", relation.summary.stream), error);
         session.limit_statements(COUNT_SECONDS).await.map_err(failed)?;
-        let query =
-            format!("select cast(coalesce(sum({what}), 0) as unsigned), count(*) from {}", relation.quoted());
+        let query = format!("select cast(coalesce(sum({what}), 0) as unsigned), count(*) from {}", relation.quoted());
         Ok(session.first(&query, ()).await.map_err(failed)?.unwrap_or_default())
     }
 }

@@ -37,10 +37,7 @@ pub(super) fn connect_failure(config: &Config, error: Error) -> ConnectorError {
         Error::Server(server) => match server.code {
             1045 | 1698 => (ErrorKind::Auth, format!("{place} does not let user `{}` in.", config.user)),
             1130 => (ErrorKind::Auth, format!("{place} takes no connection of user `{}` from here.", config.user)),
-            1044 => (
-                ErrorKind::Permission,
-                format!("User `{}` may not use the database `{database}`.", config.user),
-            ),
+            1044 => (ErrorKind::Permission, format!("User `{}` may not use the database `{database}`.", config.user)),
             1049 => (ErrorKind::NotFound, format!("{place} has no database `{database}`.")),
             code => {
                 let (kind, what) = of_code(code);
@@ -79,9 +76,9 @@ pub(super) fn broke_off(doing: impl std::fmt::Display) -> ConnectorError {
 fn of_driver(error: &Error) -> (ErrorKind, &'static str) {
     match error {
         Error::Io(_)
-        | Error::Driver(DriverError::ConnectionClosed | DriverError::PacketOutOfOrder | DriverError::PoolDisconnected) => {
-            (ErrorKind::Unreachable, "the connection to MySQL broke off")
-        }
+        | Error::Driver(
+            DriverError::ConnectionClosed | DriverError::PacketOutOfOrder | DriverError::PoolDisconnected,
+        ) => (ErrorKind::Unreachable, "the connection to MySQL broke off"),
         Error::Driver(DriverError::PacketTooLarge) => {
             (ErrorKind::Exhausted, "a row is larger than `max_allowed_packet`")
         }

@@ -94,9 +94,9 @@ fn condition(
                     ConnectorError::new(ErrorKind::Config, message).advise("Take the lookback out of the plan.")
                 })?
             }
-            _ => order.literal(value).ok_or_else(|| {
-                ConnectorError::new(ErrorKind::BadData, "The stored cursor is not one of MySQL's.")
-            })?,
+            _ => order
+                .literal(value)
+                .ok_or_else(|| ConnectorError::new(ErrorKind::BadData, "The stored cursor is not one of MySQL's."))?,
         };
         values = format!("{expression} >= {from}");
     }
@@ -129,12 +129,7 @@ pub(super) async fn run(mut session: Session, reading: Reading, mut plan: Plan, 
     conclude(&mut session, &reading, outcome, &outlet, end).await;
 }
 
-async fn deliver(
-    session: &mut Session,
-    reading: &Reading,
-    plan: &mut Plan,
-    outlet: &Outlet,
-) -> Result<(), Stop> {
+async fn deliver(session: &mut Session, reading: &Reading, plan: &mut Plan, outlet: &Outlet) -> Result<(), Stop> {
     expect(session, reading, &plan.condition, outlet).await?;
     let sql = reading.select(&plan.condition, &format!("order by {} asc", plan.order.expression));
     let mut decoder = reading.decoder()?;

@@ -157,13 +157,18 @@ mod tests {
     #[test]
     fn types_of_the_family_keep_their_spelling() {
         assert!(SHARED.is_sorted());
-        for spelled in ["int(10) unsigned", "enum('a','it''s')", "timestamp(3)", "varchar(20)", "bit(5)", "json", "point"]
+        for spelled in
+            ["int(10) unsigned", "enum('a','it''s')", "timestamp(3)", "varchar(20)", "bit(5)", "json", "point"]
         {
             let landing = land(&ColumnType::new(LogicalType::Other, FAMILY, spelled));
             assert_eq!((landing.target_type.as_str(), landing.fidelity), (spelled, Fidelity::Exact));
         }
         for spelled in ["varchar(20000)", "enum('a\\\\b')", "inet6", "decimal(65,38)", "int; drop table t"] {
-            assert_eq!(land(&ColumnType::new(LogicalType::Other, FAMILY, spelled)).target_type, "longtext", "{spelled}");
+            assert_eq!(
+                land(&ColumnType::new(LogicalType::Other, FAMILY, spelled)).target_type,
+                "longtext",
+                "{spelled}"
+            );
         }
     }
 
@@ -183,7 +188,9 @@ mod tests {
         for spelled in ["decimal(18,4)", "enum('a;b','c''d')", "int unsigned", "double"] {
             assert!(is_type_spelling(spelled), "{spelled}");
         }
-        for spelled in ["int; drop table x", "int -- x", "int'", "", "enum('a\\'')", "int /* x */", "`x`", "int default 1+1"] {
+        for spelled in
+            ["int; drop table x", "int -- x", "int'", "", "enum('a\\'')", "int /* x */", "`x`", "int default 1+1"]
+        {
             assert!(!is_type_spelling(spelled), "{spelled}");
         }
     }

@@ -51,8 +51,7 @@ pub(super) async fn load(
     records: &RecordBatch,
     rows: &[usize],
 ) -> Result<Vec<Refused>, ConnectorError> {
-    let arrays: Vec<&ArrayRef> =
-        load.lanes.iter().filter_map(|(place, _)| records.columns().get(*place)).collect();
+    let arrays: Vec<&ArrayRef> = load.lanes.iter().filter_map(|(place, _)| records.columns().get(*place)).collect();
     if arrays.len() != load.lanes.len() {
         let message = format!("A batch for `{}` has other columns than were announced.", load.shown);
         return Err(ConnectorError::new(ErrorKind::Bug, message));
@@ -126,7 +125,12 @@ impl Loading<'_> {
                 continue;
             }
             let (code, reason) = error.as_ref().map_or_else(
-                || ("value_changed", "The row was refused: the server would have changed one of its values.".to_owned()),
+                || {
+                    (
+                        "value_changed",
+                        "The row was refused: the server would have changed one of its values.".to_owned(),
+                    )
+                },
                 row_refusal,
             );
             self.refused.push(Refused { row: *first, code, reason, column: None });
@@ -230,10 +234,8 @@ impl Loading<'_> {
             for ((_, lane), array) in self.load.lanes.iter().zip(&self.arrays) {
                 of_row.push(encode::value(*array, *row, &lane.check).map_or(Value::NULL, encode::Sent::parameter));
             }
-            let size: usize = of_row
-                .iter()
-                .map(|value| if let Value::Bytes(bytes) = value { bytes.len() + 16 } else { 16 })
-                .sum();
+            let size: usize =
+                of_row.iter().map(|value| if let Value::Bytes(bytes) = value { bytes.len() + 16 } else { 16 }).sum();
             if count > 0 && (count == most || bytes + size > room) {
                 if self.insert_some(std::mem::take(&mut values), count).await? {
                     return Ok(Attempt::Refused(None));
@@ -251,12 +253,8 @@ impl Loading<'_> {
     /// Whether the server changed a value.
     async fn insert_some(&mut self, values: Vec<Value>, rows: usize) -> Result<bool, Error> {
         let places = format!("({})", vec!["?"; self.load.lanes.len()].join(", "));
-        let sql = format!(
-            "insert into {} ({}) values {}",
-            self.load.table,
-            self.names(),
-            vec![places; rows].join(", ")
-        );
+        let sql =
+            format!("insert into {} ({}) values {}", self.load.table, self.names(), vec![places; rows].join(", "));
         let brought = self.session.execute(&sql, values).await?;
         Ok(usize::try_from(brought).ok() != Some(rows) || self.changed_values().await?)
     }

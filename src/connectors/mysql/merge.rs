@@ -45,7 +45,8 @@ pub(super) fn check_key(shown: &str, standing: &[MyColumn], key: &[String]) -> R
 /// Whether the table's only unique index is this key: conflicts of an insert are then conflicts of keys.
 pub(super) fn is_arbiter(unique: &[UniqueKey], key: &[String]) -> bool {
     let same = |index: &UniqueKey| {
-        index.columns.len() == key.len() && index.columns.iter().all(|column| key.iter().any(|name| same_name(name, column)))
+        index.columns.len() == key.len()
+            && index.columns.iter().all(|column| key.iter().any(|name| same_name(name, column)))
     };
     unique.len() == 1 && unique.iter().all(same)
 }

@@ -93,7 +93,8 @@ async fn make_namespace(session: &mut Session, namespace: &str) -> Result<(), Co
     let there = "select 1 from information_schema.schemata where schema_name = ?";
     if session.first::<u8, _>(there, (namespace,)).await.map_err(failed)?.is_none() {
         let collation = session.server.collation();
-        let make = format!("create database if not exists {} character set utf8mb4 collate {collation}", quote(namespace));
+        let make =
+            format!("create database if not exists {} character set utf8mb4 collate {collation}", quote(namespace));
         session.run(&make).await.map_err(failed)?;
     }
     state::create(session, namespace).await.map_err(failed)
@@ -118,7 +119,8 @@ fn check_kind(relation: &Relation) -> Result<(), ConnectorError> {
         return Ok(());
     }
     let engine = relation.engine.as_deref().unwrap_or("another engine");
-    let message = format!("`{shown}` is kept by {engine}, which has no transactions: a run that breaks off would leave rows.");
+    let message =
+        format!("`{shown}` is kept by {engine}, which has no transactions: a run that breaks off would leave rows.");
     Err(ConnectorError::new(ErrorKind::BadData, message)
         .advise(format!("Alter it (`alter table {shown} engine = InnoDB`), or choose another target.")))
 }
@@ -220,7 +222,10 @@ async fn for_replace(
     let relation = catalog::find(session, namespace, &staging).await?.ok_or_else(|| vanished(&shown))?;
     let standing = catalog::all_columns(session, &relation).await?;
     let lanes = table::lanes(&shown, &request.columns, &standing)?;
-    Ok((Layout { namespace: namespace.to_owned(), shown, table, staging: Some(staging), lanes, stage: None }, committed))
+    Ok((
+        Layout { namespace: namespace.to_owned(), shown, table, staging: Some(staging), lanes, stage: None },
+        committed,
+    ))
 }
 
 /// Makes the staging table: like the target with its keys and defaults where the columns are the same or it must stay; otherwise

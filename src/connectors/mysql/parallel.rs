@@ -39,8 +39,7 @@ pub(super) async fn open(
     parallelism: usize,
 ) -> Result<Sessions, ConnectorError> {
     let ranges = if parallelism < 2 { Vec::new() } else { split(&mut first, relation, reading, parallelism).await? };
-    let mut sessions =
-        Sessions { first, workers: Vec::new(), locker: None, table: relation.quoted(), ranges };
+    let mut sessions = Sessions { first, workers: Vec::new(), locker: None, table: relation.quoted(), ranges };
     if sessions.ranges.len() > 1 {
         sessions.locker = Some(Session::open(config, Purpose::Write).await?);
         for _ in 0..parallelism.min(sessions.ranges.len()) {
@@ -156,8 +155,7 @@ async fn together(
     let next = Arc::new(AtomicUsize::new(0));
     let mut under_way = tokio::task::JoinSet::new();
     for session in workers {
-        let work =
-            worker(session, Arc::clone(reading), (Arc::clone(&ranges), Arc::clone(&next)), outlet.clone());
+        let work = worker(session, Arc::clone(reading), (Arc::clone(&ranges), Arc::clone(&next)), outlet.clone());
         // The set aborts its workers when it is dropped, whichever way this ends.
         under_way.spawn(work.instrument(tracing::info_span!("mysql_read_range")));
     }
@@ -197,10 +195,8 @@ mod tests {
     fn ranges_cover_every_key_once_and_are_open_at_both_ends() {
         for (low, high) in [(1, 100), (-5, 4), (i128::from(i64::MIN), i128::from(u64::MAX)), (0, 3)] {
             let ranges = ranges("k", (low, high), 2);
-            let bounds: Vec<Vec<i128>> = ranges
-                .iter()
-                .map(|range| range.split(' ').filter_map(|word| word.parse().ok()).collect())
-                .collect();
+            let bounds: Vec<Vec<i128>> =
+                ranges.iter().map(|range| range.split(' ').filter_map(|word| word.parse().ok()).collect()).collect();
             assert!(ranges[0].starts_with("k < ") && ranges[ranges.len() - 1].starts_with("k >= "));
             assert!(!ranges[ranges.len() - 1].contains('<'));
             for pair in bounds.windows(2) {

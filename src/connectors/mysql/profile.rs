@@ -65,7 +65,8 @@ pub(super) async fn cursor(
     let list = format!("{expression} as v");
     type Counts = (u64, u64, u64);
     let mut part = measured(&relation, &list, is_large(&relation));
-    let question = |part: &Measured| format!("select count(*), count(*) - count(v), count(distinct v) from {}", part.from);
+    let question =
+        |part: &Measured| format!("select count(*), count(*) - count(v), count(distinct v) from {}", part.from);
     let mut row = session.first::<Counts, _>(&question(&part), ()).await;
     if !part.sampled && took_too_long(&row) {
         part = measured(&relation, &list, true);
@@ -107,9 +108,11 @@ pub(super) async fn key(
     let mut of_key = Vec::new();
     for name in names {
         let found = columns.iter().find(|column| column.name == *name);
-        of_key.push(found.ok_or_else(|| {
-            ConnectorError::new(ErrorKind::NotFound, format!("`{stream}` has no column `{name}`."))
-        })?);
+        of_key.push(
+            found.ok_or_else(|| {
+                ConnectorError::new(ErrorKind::NotFound, format!("`{stream}` has no column `{name}`."))
+            })?,
+        );
     }
     let mut profile = KeyProfile {
         columns: names.to_vec(),

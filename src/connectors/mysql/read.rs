@@ -237,11 +237,8 @@ pub(super) async fn start(config: &Config, request: ReadRequest) -> Result<ItemS
     let outlet = Outlet { items, rows: Arc::new(AtomicU64::new(0)) };
     let work = match &request.mode {
         ReadMode::Cdc => {
-            return Err(ConnectorError::new(
-                ErrorKind::Unsupported,
-                "MySQL's binary log is not read by this version.",
-            )
-            .advise("Choose an incremental or a full read."));
+            return Err(ConnectorError::new(ErrorKind::Unsupported, "MySQL's binary log is not read by this version.")
+                .advise("Choose an incremental or a full read."));
         }
         ReadMode::Full => {
             let sessions = parallel::open(session, config, &relation, &reading, request.parallelism).await?;
@@ -287,12 +284,7 @@ pub(super) async fn start_alone(
 }
 
 /// One select, and what is left of it.
-pub(super) async fn whole(
-    session: &mut Session,
-    reading: &Reading,
-    sql: &str,
-    outlet: &Outlet,
-) -> Result<(), Stop> {
+pub(super) async fn whole(session: &mut Session, reading: &Reading, sql: &str, outlet: &Outlet) -> Result<(), Stop> {
     let mut decoder = reading.decoder()?;
     select(session, reading, sql, (&mut decoder, &mut nothing), outlet).await?;
     outlet.flush(reading, &mut decoder).await?;
@@ -343,12 +335,7 @@ pub(super) async fn conclude(
 }
 
 /// Tells the optimizer's estimate of the rows to come.
-pub(super) async fn expect(
-    session: &mut Session,
-    reading: &Reading,
-    and: &str,
-    outlet: &Outlet,
-) -> Result<(), Stop> {
+pub(super) async fn expect(session: &mut Session, reading: &Reading, and: &str, outlet: &Outlet) -> Result<(), Stop> {
     let query = format!("explain {}", reading.select(and, ""));
     let plan: Vec<Row> = session.rows(&query, ()).await.map_err(|error| failure(reading.doing(), error))?;
     let rows = plan.first().and_then(|row| {

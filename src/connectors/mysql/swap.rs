@@ -22,8 +22,7 @@ pub(super) async fn is_held(session: &mut Session, relation: &Relation) -> Resul
          where event_object_schema = ? and event_object_table = ? limit 1";
     let doing = |error| failure(format!("Asking what depends on `{}` failed", relation.summary.stream), error);
     let referred: Option<u8> = session.first(references, place).await.map_err(doing)?;
-    let triggered: Option<u8> =
-        session.first(triggers, (&relation.namespace, &relation.name)).await.map_err(doing)?;
+    let triggered: Option<u8> = session.first(triggers, (&relation.namespace, &relation.name)).await.map_err(doing)?;
     Ok(referred.is_some() || triggered.is_some())
 }
 
@@ -47,7 +46,8 @@ pub(super) async fn exchange(
 ) -> Result<(), ConnectorError> {
     let failed = |error| failure(format!("Replacing `{namespace}.{name}` failed"), error);
     let old = our_name("old", &format!("{name}\0{state_key}"));
-    let (target, staged, aside) = (qualified(namespace, name), qualified(namespace, staging), qualified(namespace, &old));
+    let (target, staged, aside) =
+        (qualified(namespace, name), qualified(namespace, staging), qualified(namespace, &old));
     if catalog::find(session, namespace, staging).await?.is_some() {
         session.run(&format!("drop table if exists {aside}")).await.map_err(failed)?;
         let rename = if catalog::find(session, namespace, name).await?.is_some() {
@@ -73,10 +73,7 @@ pub(super) async fn refill(
     let failed = |error| failure(format!("Replacing the rows of `{stream}` failed"), error);
     let list = quoted_list(columns.iter().map(|column| column.column.name.as_str()));
     session.run(&format!("delete from {table}")).await.map_err(failed)?;
-    session
-        .run(&format!("insert into {table} ({list}) select {list} from {staged}"))
-        .await
-        .map_err(failed)?;
+    session.run(&format!("insert into {table} ({list}) select {list} from {staged}")).await.map_err(failed)?;
     let count = |of: &str| format!("select count(*) from {of}");
     let staged_rows: Option<u64> = session.first(&count(staged), ()).await.map_err(failed)?;
     let filled: Option<u64> = session.first(&count(&table), ()).await.map_err(failed)?;

@@ -9,9 +9,7 @@ use crate::connectors::{ConnectorError, ErrorKind};
 pub(super) fn options(config: &Config) -> Result<SslOpts, ConnectorError> {
     crate::net::install_tls();
     if config.sslmode != SslMode::VerifyFull {
-        return Ok(SslOpts::default()
-            .with_danger_accept_invalid_certs(true)
-            .with_danger_skip_domain_validation(true));
+        return Ok(SslOpts::default().with_danger_accept_invalid_certs(true).with_danger_skip_domain_validation(true));
     }
     let roots = match &config.ssl_root_cert {
         Some(path) => {

@@ -79,7 +79,8 @@ impl Watch {
         match tokio::time::timeout(patience, self.doing(&mut probe)).await {
             Ok(Ok(Some((command, state)))) => {
                 let state = state.unwrap_or_default().to_ascii_lowercase();
-                command == "Sleep" || ["writing to net", "reading from net", "to client"].iter().any(|word| state.contains(word))
+                command == "Sleep"
+                    || ["writing to net", "reading from net", "to client"].iter().any(|word| state.contains(word))
             }
             Ok(Ok(None)) | Err(_) => true,
             Ok(Err(error)) => !matches!(error, Error::Server(_)),

@@ -84,7 +84,9 @@ async fn several_connections_read_one_state_of_the_table() {
 async fn a_table_that_cannot_be_locked_is_read_alone() {
     let database = large().await;
     let mut busy = database.client().await;
-    busy.query_drop("begin; update large set v = 1000 where id = 5; insert into large values (0, 1000, '')").await.unwrap();
+    busy.query_drop("begin; update large set v = 1000 where id = 5; insert into large values (0, 1000, '')")
+        .await
+        .unwrap();
     let source = database.source();
     let mut request = request(&*source, &database.stream("large")).await;
     request.parallelism = 3;
@@ -241,8 +243,7 @@ async fn a_position_of_an_unsigned_or_collated_column_keeps_its_place() {
         let mut request = request(&*source, &database.stream("t")).await;
         request.columns = vec!["id".to_owned()];
         request.batch_rows = 1;
-        request.mode =
-            ReadMode::Incremental { cursor: cursor.to_owned(), lookback: None, nulls: NullCursor::Error };
+        request.mode = ReadMode::Incremental { cursor: cursor.to_owned(), lookback: None, nulls: NullCursor::Error };
         let said = listen(source.read(request.clone()).await.unwrap()).await;
         assert_eq!((said.rows(), said.error.is_none()), (3, true), "{cursor}: {:?}", said.error);
         request.after = said.end.unwrap().cursor;

@@ -67,7 +67,8 @@ fn random(runner: &mut TestRunner, rows: usize) -> (Vec<Column>, RecordBatch) {
     add(L::Date, Arc::new(Date32Array::from(cells(runner, rows, days))));
     add(L::Time, Arc::new(Time64MicrosecondArray::from(cells(runner, rows, 0..=86_400_000_000_i64))));
     let (first, last) = (-62_135_596_800_i64, 253_402_300_800);
-    let instant = || prop_oneof![20 => first * 1_000_000..last * 1_000_000, 1 => Just(i64::MIN), 1 => Just(last * 1_000_000)];
+    let instant =
+        || prop_oneof![20 => first * 1_000_000..last * 1_000_000, 1 => Just(i64::MIN), 1 => Just(last * 1_000_000)];
     let micros = |runner: &mut TestRunner| TimestampMicrosecondArray::from(cells(runner, rows, instant()));
     add(stamp(Unit::Microsecond, false), Arc::new(micros(runner)));
     add(stamp(Unit::Microsecond, true), Arc::new(micros(runner).with_timezone("UTC")));

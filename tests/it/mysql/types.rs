@@ -137,8 +137,9 @@ fn value(luck: &mut StdRng, spelled: &str, name: &str) -> String {
         }
         "en" => ["'a'", "'it''s'", "'ü,(x)'"][luck.random_range(0..3)].to_owned(),
         "st" => ["''", "'one'", "'one,three'", "'one,two,three'"][luck.random_range(0..4)].to_owned(),
-        "js" => ["'null'", "'[1, 2.50, \"é\"]'", "'{\"b\": 12345678901234567890.125, \"a\": {}}'"][luck.random_range(0..3)]
-            .to_owned(),
+        "js" => ["'null'", "'[1, 2.50, \"é\"]'", "'{\"b\": 12345678901234567890.125, \"a\": {}}'"]
+            [luck.random_range(0..3)]
+        .to_owned(),
         other => panic!("{other} {spelled}"),
     }
 }
@@ -174,7 +175,10 @@ async fn moved(from: &dyn Source, stream: &str, to: &dyn Destination, target: Ta
 
 /// Nothing differs between two tables, by the server's own word and to the byte.
 async fn same(database: &Database, other: &str, seed: u64) {
-    assert_eq!(database.text(&format!("select count(*) from {other}")).await, database.text("select count(*) from t").await);
+    assert_eq!(
+        database.text(&format!("select count(*) from {other}")).await,
+        database.text("select count(*) from t").await
+    );
     for (name, _) in COLUMNS.iter().chain(&[("geo", SHAPE)]) {
         let form = |table: &str| match *name {
             "f" | "g" | "bits" | "bit1" | "d" | "dw" | "du" | "su" => format!("{table}.{name}+0"),

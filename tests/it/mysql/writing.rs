@@ -115,7 +115,10 @@ async fn rows_that_cannot_be_held_come_back_and_the_others_stand() {
     assert_eq!(told, due.map(|(row, code)| (row.to_owned(), code)), "{rejected:?}");
     assert!(rejected.iter().all(|row| row.row.is_some() && row.reason.ends_with('.')), "{rejected:?}");
     assert_eq!(writer.commit(commit(1, true)).await.unwrap().rows, 2);
-    assert_eq!(database.text("select group_concat(concat(id, word, n, small, kind, c) order by id) from t").await, "1ok0.000ax,10ok999.990bxyz");
+    assert_eq!(
+        database.text("select group_concat(concat(id, word, n, small, kind, c) order by id) from t").await,
+        "1ok0.000ax,10ok999.990bxyz"
+    );
 }
 
 #[tokio::test]

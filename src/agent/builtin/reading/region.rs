@@ -1,6 +1,7 @@
 //! Parts of a sentence in which names do not mean objects: conditions on rows, and the values compared there.
 
 use super::{Reading, Use};
+use crate::agent::builtin::condition::stays_put;
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::token::{Kind, Sentence};
 
@@ -21,7 +22,7 @@ pub(super) fn shade(reading: &mut Reading) {
 }
 
 fn opens(sentence: &Sentence, at: usize) -> bool {
-    sentence.is(at, &["where", "whose", "having", "wher", "filter", "filtered"])
+    !stays_put(sentence, at) && sentence.is(at, &["where", "whose", "having", "wher", "filter", "filtered"])
         || (sentence.is(at, &["for", "in"]) && sentence.is(at + 1, &["which"]))
 }
 
