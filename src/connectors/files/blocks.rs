@@ -124,7 +124,9 @@ impl Blocks {
         if let Some(group) = inner.current().filter(|group| group.span.contains(&start)) {
             if !group.fits() && !group.is_crowded() {
                 let block = start / BLOCK;
-                (block + 1..=block + AHEAD).for_each(|block| self.order(inner, block));
+                for block in block + 1..=block + AHEAD {
+                    self.order(inner, block);
+                }
             }
             return;
         }
