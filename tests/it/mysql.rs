@@ -127,6 +127,11 @@ impl Drop for Database {
             runtime.block_on(async {
                 let database = std::mem::ManuallyDrop::new(Self { name: name.clone(), host, port, user });
                 let mut client = database.connect(None).await;
+                // Sessions that nobody closed yet would be waited for.
+                let left = format!("select id from information_schema.processlist where db = '{name}'");
+                for id in client.query::<u64, _>(left).await? {
+                    let _ = client.query_drop(format!("kill {id}")).await;
+                }
                 client.query_drop(format!("drop database if exists {name}")).await
             })
         })
