@@ -262,11 +262,9 @@ pub(super) fn read(sentence: &Sentence, standing: Standing) -> Intent {
     if let Some(intent) = question(sentence, standing) {
         return intent;
     }
-    if says(sentence, "topics")
-        && !(moves(sentence) && has_place(sentence))
-        && !standing.asked
-        && !wants_data(sentence, standing)
-    {
+    let moving = moves(sentence) && has_place(sentence);
+    let ours = moving || standing.asked || wants_data(sentence, standing);
+    if says(sentence, "topics") && !ours {
         return Intent::Decline(NOT_OURS);
     }
     Intent::Move

@@ -140,6 +140,7 @@ pub(in crate::agent::builtin) fn without_name<'a>(
 }
 
 /// What should happen to the pipeline, from what is said around its name.
+#[expect(clippy::too_many_lines, reason = "one order after the other")]
 pub(in crate::agent::builtin) fn read(rest: &Sentence) -> Option<Intent> {
     let places = (0..rest.len()).any(|at| lexicon::word_is(rest.word(at), Class::From))
         && (0..rest.len()).any(|at| lexicon::word_is(rest.word(at), Class::To));

@@ -69,6 +69,7 @@ pub(super) fn due(reading: &Reading, sentence: &Sentence, at: usize, to: usize, 
 }
 
 /// What the words before make of an unknown name: true where a stream is due, false where it is not, `None` undecided.
+#[expect(clippy::too_many_lines, reason = "one kind of word after the other")]
 pub(super) fn anchor(reading: &Reading, sentence: &Sentence, at: usize, before: &Before) -> Option<bool> {
     let mut here = at;
     for _ in 0..8 {

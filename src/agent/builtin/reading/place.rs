@@ -241,6 +241,7 @@ pub(super) fn spot(
 }
 
 /// Gives each connection its role: by the words before it, by what it can be, by what is left.
+#[expect(clippy::too_many_lines, reason = "one way of leading a place after the other")]
 fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted: &[Spotted]) {
     let sentence = reading.sentence.clone();
     let between = sentence.tokens.iter().any(|token| token.word == "between");
@@ -320,9 +321,9 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
             spot.lead != Lead::Beside
         };
         if source {
-            put_source(reading, directory, &spot)
+            put_source(reading, directory, &spot);
         } else {
-            put_destination(reading, directory, &spot)
+            put_destination(reading, directory, &spot);
         }
         let place = if source { &reading.source } else { &reading.destination };
         if place.as_ref().is_some_and(|place| !place.names.iter().any(|name| spot.mention.names.contains(name))) {

@@ -49,8 +49,14 @@ fn compared(sentence: &Sentence, at: usize) -> bool {
             && matches!(sentence.text(at), "=" | "==" | "!=" | "<>" | "<" | ">" | "<=" | ">=" | "≥" | "≤" | "≠")
     };
     // `the_lake <= orders`: an arrow at the head.
-    let arrow = |at: usize| at <= 1 && matches!(sentence.text(at), "<=" | "<") && sentence.kind(at + 1) != Some(Kind::Number);
-    if arrow(at) || arrow(at + 1) || at > 0 && arrow(at - 1) || heading(sentence, at) || operator(at) && at > 0 && heading(sentence, at - 1) {
+    let arrow =
+        |at: usize| at <= 1 && matches!(sentence.text(at), "<=" | "<") && sentence.kind(at + 1) != Some(Kind::Number);
+    if arrow(at)
+        || arrow(at + 1)
+        || at > 0 && arrow(at - 1)
+        || heading(sentence, at)
+        || operator(at) && at > 0 && heading(sentence, at - 1)
+    {
         return false;
     }
     if operator(at) || operator(at + 1) {
@@ -68,7 +74,10 @@ fn compared(sentence: &Sentence, at: usize) -> bool {
     let wish = sentence.is(before, &["like"])
         && before.checked_sub(1).is_none_or(|at| {
             sentence.word(at).ends_with("'d")
-                || sentence.is(at, &["would", "id", "really", "also", "much", "do", "should", "might", "we", "i", "you", "they", "to"])
+                || sentence.is(
+                    at,
+                    &["would", "id", "really", "also", "much", "do", "should", "might", "we", "i", "you", "they", "to"],
+                )
         });
     let copula = !wish && sentence.is(before, &["is", "are", "equals", "equal", "contains", "like", "was"])
         || (sentence.is(before, &["not"]) && before.checked_sub(1).is_some_and(|at| sentence.is(at, &["is", "are"])));

@@ -41,6 +41,7 @@ fn star(sentence: &Sentence, at: usize) -> Option<String> {
         .then(|| token.text.clone())
 }
 
+#[expect(clippy::too_many_lines, reason = "one way of saying all after the other")]
 fn every(reading: &Reading, sentence: &Sentence, at: usize, streams: &Streams) -> Option<(usize, Wildcard)> {
     if !lexicon::is(sentence, at, Class::All) && !lexicon::word_is(sentence.word(at), Class::Table) {
         return None;

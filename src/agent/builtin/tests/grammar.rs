@@ -53,13 +53,15 @@ fn what_becomes_of_a_column_may_be_said_at_length() {
     ] {
         assert_eq!(visitors(rest)["mask"], json!({"phone": "hash"}), "{rest}");
     }
-    for rest in [", full_name becomes guest", "; full_name should become guest", ", call full_name guest", ", full_name -> guest"] {
+    for rest in [
+        ", full_name becomes guest",
+        "; full_name should become guest",
+        ", call full_name guest",
+        ", full_name -> guest",
+    ] {
         assert_eq!(visitors(rest)["rename"], json!({"full_name": "guest"}), "{rest}");
     }
-    assert_eq!(
-        visitors(", rename visitor_id to code and cast it to text")["cast"],
-        json!({"visitor_id": "text"})
-    );
+    assert_eq!(visitors(", rename visitor_id to code and cast it to text")["cast"], json!({"visitor_id": "text"}));
 }
 
 #[test]
@@ -138,8 +140,15 @@ fn with_nothing_else_named_all_is_the_whole_source() {
 
 #[test]
 fn how_often_is_said_in_many_ways() {
-    let of = |rest: &str| plan(&format!("copy visitors from tickets_pg to lake_duckdb{rest}"))["schedule"]["cron"].clone();
-    for rest in [" at an interval of 4 hours", " in 4-hour intervals", ", frequency: every 4 hours", " each four hours", " every 4 hrs"] {
+    let of =
+        |rest: &str| plan(&format!("copy visitors from tickets_pg to lake_duckdb{rest}"))["schedule"]["cron"].clone();
+    for rest in [
+        " at an interval of 4 hours",
+        " in 4-hour intervals",
+        ", frequency: every 4 hours",
+        " each four hours",
+        " every 4 hrs",
+    ] {
         assert_eq!(of(rest), "0 */4 * * *", "{rest}");
     }
     assert_eq!(of(", on the hour, but only on weekdays"), "0 * * * 1-5");
@@ -171,10 +180,69 @@ fn a_fresh_start_in_the_same_breath_forgets_what_was_planned() {
 
 /// Words of requests, names of the museum and marks, in any order.
 const SALAD: &[&str] = &[
-    "copy", "move", "the", "visitors", "orders", "from", "to", "tickets_pg", "lake_duckdb", "shop", "where", "country", "is",
-    "not", "and", "or", "every", "day", "at", "7", "phone", "hash", "without", "only", "all", "but", "no", "wait", "instead",
-    "like", "I'd", "with", "last", "30", "days", "as", "in", "of", "it", "(", ")", ",", ".", ":", ";", "'", "\"", "->", "<=",
-    "=", "gearbox", "NO", "Thursday", "'s", "\n", "-", "*", "null", "by", "updated_at", "incremental", "also", "undo",
+    "copy",
+    "move",
+    "the",
+    "visitors",
+    "orders",
+    "from",
+    "to",
+    "tickets_pg",
+    "lake_duckdb",
+    "shop",
+    "where",
+    "country",
+    "is",
+    "not",
+    "and",
+    "or",
+    "every",
+    "day",
+    "at",
+    "7",
+    "phone",
+    "hash",
+    "without",
+    "only",
+    "all",
+    "but",
+    "no",
+    "wait",
+    "instead",
+    "like",
+    "I'd",
+    "with",
+    "last",
+    "30",
+    "days",
+    "as",
+    "in",
+    "of",
+    "it",
+    "(",
+    ")",
+    ",",
+    ".",
+    ":",
+    ";",
+    "'",
+    "\"",
+    "->",
+    "<=",
+    "=",
+    "gearbox",
+    "NO",
+    "Thursday",
+    "'s",
+    "\n",
+    "-",
+    "*",
+    "null",
+    "by",
+    "updated_at",
+    "incremental",
+    "also",
+    "undo",
 ];
 
 proptest! {

@@ -24,6 +24,7 @@ const MASKS: &[Class] = &[Class::Partial, Class::Hash, Class::Redact, Class::Nul
 
 impl Walk<'_> {
     /// Reads columns side by side. `loose` also takes parts of names and slips, and names that are no columns.
+    #[expect(clippy::too_many_lines, reason = "one kind of item after the other")]
     pub(super) fn column_list(&self, from: usize, loose: bool) -> Option<List> {
         let sentence = &self.context.reading.sentence;
         let columns = self.context.columns;
@@ -242,6 +243,7 @@ impl Walk<'_> {
     }
 
     /// `with email hashed`, `phone should be null`: read before conditions, which `is` and `=` also lead.
+    #[expect(clippy::too_many_lines, reason = "one way of saying it after the other")]
     pub(super) fn masks_first(&mut self) {
         let sentence = self.context.reading.sentence.clone();
         let mut at = 0;

@@ -135,7 +135,9 @@ impl Walk<'_> {
                 Some(SchemaPolicy::Pause)
             }
             // `should the columns ever change, pause and ask me`
-            "pause" | "stop" | "halt" | "hold" | "wait" if self.drift_before(sentence, at) => Some(SchemaPolicy::Pause),
+            "pause" | "stop" | "halt" | "hold" | "wait" if Self::drift_before(sentence, at) => {
+                Some(SchemaPolicy::Pause)
+            }
             _ => None,
         };
         if let Some(policy) = policy {
@@ -144,7 +146,7 @@ impl Walk<'_> {
     }
 
     /// A change of columns is spoken of in the clause before a place.
-    fn drift_before(&self, sentence: &Sentence, at: usize) -> bool {
+    fn drift_before(sentence: &Sentence, at: usize) -> bool {
         let from =
             (0..at).rev().find(|here| matches!(sentence.text(*here), "." | ";" | "!" | "?")).map_or(0, |here| here + 1);
         let cond =

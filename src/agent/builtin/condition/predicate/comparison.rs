@@ -15,6 +15,7 @@ impl Reader<'_> {
     }
 
     /// The comparison that stands here and how many tokens it takes.
+    #[expect(clippy::too_many_lines, reason = "one way of comparing after the other")]
     pub(in crate::agent::builtin::condition) fn comparison(
         &self,
         at: usize,
@@ -123,6 +124,7 @@ impl Reader<'_> {
         (column.kind == ColumnKind::Number).then_some((operator, here + 1))
     }
 
+    #[expect(clippy::too_many_lines, reason = "one list of words after the other")]
     pub(in crate::agent::builtin::condition) fn worded(
         &self,
         at: usize,
