@@ -47,7 +47,8 @@ impl Sentence {
         sentence
     }
 
-    /// `DE, AT or CH`: among codes in capitals a word of grammar is a code as well, and keeps its capitals.
+    /// `DE, AT or CH`, `country is NO`: among codes in capitals, and where a value stands last, a word of grammar is a code
+    /// as well, and keeps its capitals.
     fn keep_codes(&mut self) {
         let shouted = !self.raw.chars().any(char::is_lowercase);
         let code = |at: usize| {
@@ -63,7 +64,9 @@ impl Sentence {
             .filter(|at| {
                 let before = at.checked_sub(1).is_some_and(joined) && at.checked_sub(2).is_some_and(code);
                 let behind = joined(at + 1) && code(at + 2);
-                before || behind
+                let told = at.checked_sub(1).is_some_and(|at| self.is(at, &["is", "are", "be", "being", "equals"]));
+                let last = matches!(self.text(at + 1), "" | "." | "," | ";" | "!" | "?" | ")");
+                before || behind || told && last
             })
             .collect();
         for at in codes {
