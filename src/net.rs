@@ -37,7 +37,7 @@ pub fn object_client(plain: bool) -> object_store::ClientOptions {
         .with_allow_http(plain)
         .with_connect_timeout(Duration::from_secs(10))
         // Of one request with its body: eight mebibytes over a slow line.
-        .with_timeout(Duration::from_secs(120))
+        .with_timeout(Duration::from_mins(2))
         .with_user_agent(object_store::HeaderValue::from_static(concat!("towpath/", env!("CARGO_PKG_VERSION"))))
 }
 
@@ -50,7 +50,7 @@ pub fn object_retry() -> object_store::RetryConfig {
             base: 2.0,
         },
         max_retries: 6,
-        retry_timeout: Duration::from_secs(60),
+        retry_timeout: Duration::from_mins(1),
     }
 }
 

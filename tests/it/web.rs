@@ -1,4 +1,5 @@
 //! Files of web servers: with and without ranges, by pattern, and from servers that break off, fail or change their mind.
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -301,6 +301,17 @@ impl Aside<'_> {
     /// An error message that was typed rather than attached.
     fn inline_excerpt(&self) -> Option<String> {
         let raw = &self.sentence.raw;
+        let quoted = self.sentence.tokens.iter().find(|token| {
+            let text = token.text.to_lowercase();
+            token.kind == Kind::Quoted
+                && token.text.contains(' ')
+                && ["error", "sqlstate", "exception", "denied", "fatal", "failed", "refused", "timed out"]
+                    .iter()
+                    .any(|mark| text.contains(mark))
+        });
+        if let Some(token) = quoted {
+            return Some(token.text.clone());
+        }
         let (_, behind) = raw.split_once([':', '\n'])?;
         let behind = behind.trim();
         let lower = behind.to_lowercase();

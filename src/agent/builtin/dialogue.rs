@@ -44,7 +44,11 @@ pub(super) fn next(request: &ChatRequest) -> Known<Step> {
     for (index, earlier) in talk.turns.iter().enumerate().take(talk.turns.len().saturating_sub(1)) {
         episode.follow(&talk, &directory, index, earlier);
     }
-    let (say, focus) = spoken(&talk, talk.turns.len().saturating_sub(1), turn);
+    let (mut say, focus) = spoken(&talk, talk.turns.len().saturating_sub(1), turn);
+    if let Some(rest) = after_restart(&say) {
+        say = rest;
+        episode = Episode::default();
+    }
     let sentence = corrected(&say, &directory);
     let standing = Standing {
         begun: (!episode.plans.is_empty() && !talk.confirmed) || !episode.heard.is_empty(),
@@ -52,8 +56,12 @@ pub(super) fn next(request: &ChatRequest) -> Known<Step> {
         attached: !turn.attachments.is_empty(),
         pipeline: talk.confirmed || talk.turns.iter().any(|turn| !turn.about.is_empty()),
         places: names_both_ends(&sentence, &directory),
+        named: names_connection(&sentence, &directory),
     };
-    let intent = intent::read(&sentence, standing);
+    let intent = match of_pipeline(&sentence, &talk, standing)? {
+        Some(intent) => intent,
+        None => intent::read(&sentence, standing),
+    };
     let aside = Aside { talk: &talk, turn, know: &talk.knowledge, directory: &directory, sentence: &sentence };
     match intent {
         Intent::Move => {
@@ -78,6 +86,44 @@ pub(super) fn next(request: &ChatRequest) -> Known<Step> {
     }
 }
 
+/// What is wanted of a pipeline that is named in full.
+fn of_pipeline(sentence: &Sentence, talk: &Talk, standing: Standing) -> Known<Option<Intent>> {
+    let attached = talk.current().is_some_and(|turn| !turn.attachments.is_empty());
+    if attached || standing.places || !intent::pipeline::may_be_about(sentence, standing) {
+        return Ok(None);
+    }
+    let (pipelines, _) = talk.knowledge.pipelines()?;
+    let rest = intent::pipeline::without_name(sentence, pipelines.iter().map(|pipeline| pipeline.name.as_str()));
+    Ok(rest.and_then(|rest| intent::pipeline::read(&rest)))
+}
+
+/// `start over: copy …`: what follows words that throw all of it away.
+fn after_restart(say: &str) -> Option<String> {
+    let sentence = Sentence::new(say);
+    let mut at = 0;
+    let mut thrown = false;
+    while at < sentence.len() {
+        if let Some(length) = lexicon::phrase(&sentence, at, lexicon::Class::Restart) {
+            thrown = true;
+            at += length;
+        } else if sentence.kind(at) == Some(super::token::Kind::Mark)
+            || sentence
+                .is(at, &["ok", "okay", "no", "please", "let's", "lets", "and", "then", "now", "instead", "well", "so"])
+        {
+            at += 1;
+        } else {
+            break;
+        }
+    }
+    let rest = sentence.get(at).and_then(|token| say.get(token.start..))?;
+    (thrown && sentence.len() - at >= 4).then(|| rest.to_owned())
+}
+
+/// Whether a connection is named for sure.
+fn names_connection(sentence: &Sentence, directory: &Directory) -> bool {
+    (0..sentence.len()).any(|at| directory.mention(sentence, at, &|_| true).is_some_and(|mention| mention.strong))
+}
+
 /// Whether a connection to read from and another one to write to are named for sure.
 fn names_both_ends(sentence: &Sentence, directory: &Directory) -> bool {
     let mut named: Vec<String> = Vec::new();
@@ -94,9 +140,12 @@ fn names_both_ends(sentence: &Sentence, directory: &Directory) -> bool {
             .filter(move |connection| if source { connection.source } else { connection.destination })
     };
     let verb = (0..sentence.len()).any(|at| {
-        lexicon::is(sentence, at, lexicon::Class::Transfer) || lexicon::word_is(sentence.word(at), lexicon::Class::To)
+        lexicon::is(sentence, at, lexicon::Class::Transfer)
+            || lexicon::is(sentence, at, lexicon::Class::WeakTransfer)
+            || lexicon::word_is(sentence.word(at), lexicon::Class::To)
     });
-    verb && takes(true).any(|source| takes(false).any(|destination| destination.name != source.name))
+    let tells = !sentence.raw.contains('?') && !sentence.is(0, &["what", "which", "why", "how", "when", "who"]);
+    (verb || tells) && takes(true).any(|source| takes(false).any(|destination| destination.name != source.name))
 }
 
 /// What the plan on offer does and when, for whoever asks.
@@ -176,13 +225,18 @@ fn corrected(say: &str, directory: &Directory) -> Sentence {
 impl Episode {
     /// Takes in a turn that is over.
     fn follow(&mut self, talk: &Talk, directory: &Directory, index: usize, turn: &Turn) {
-        let (say, focus) = spoken(talk, index, turn);
+        let (mut say, focus) = spoken(talk, index, turn);
+        if let Some(rest) = after_restart(&say) {
+            say = rest;
+            *self = Self::default();
+        }
         let standing = Standing {
             begun: !self.plans.is_empty() || !self.heard.is_empty(),
             asked: focus.is_some(),
             attached: !turn.attachments.is_empty(),
             pipeline: false,
             places: names_both_ends(&Sentence::new(&say), directory),
+            named: names_connection(&Sentence::new(&say), directory),
         };
         let intent = intent::read(&Sentence::new(&say), standing);
         if intent == Intent::Restart || (intent == Intent::Deny && matches!(turn.outcome, Outcome::Question(_))) {

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+mod action;
+pub(super) mod pipeline;
 mod question;
 
 use super::lexicon::{self, Class};
 use super::token::{Kind, Sentence};
+use action::{action, has_place};
 use question::question;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub(super) struct Standing {
     pub attached: bool,
     /// A pipeline was confirmed or spoken of in this talk.
     pub pipeline: bool,
+    /// A connection is named for sure.
+    pub named: bool,
     /// Something that can be read from and something that can be written to are named, one of them by a verb or by `to`.
     pub places: bool,
 }
@@ -238,6 +243,9 @@ pub(super) fn read(sentence: &Sentence, standing: Standing) -> Intent {
     if standing.attached {
         return attached(sentence);
     }
+    if quotes_error(sentence) {
+        return Intent::Diagnose;
+    }
     // From here to there: whatever else is said, data is to move.
     if standing.places && !about_pipelines(sentence) {
         return Intent::Move;
@@ -254,10 +262,41 @@ pub(super) fn read(sentence: &Sentence, standing: Standing) -> Intent {
     if let Some(intent) = question(sentence, standing) {
         return intent;
     }
-    if says(sentence, "topics") && !(moves(sentence) && has_place(sentence)) && !standing.asked {
+    let of_data = moves(sentence) && has_place(sentence) || wants_data(sentence, standing);
+    if says(sentence, "topics") && !of_data && !standing.asked {
         return Intent::Decline(NOT_OURS);
     }
     Intent::Move
+}
+
+/// A connection is named, and something is wanted of it: no talk of the weather.
+fn wants_data(sentence: &Sentence, standing: Standing) -> bool {
+    let wanted = any(
+        sentence,
+        &["need", "needs", "want", "wants", "require", "requires", "refresh", "please", "should", "must"],
+    );
+    standing.named && (has(sentence, Class::Transfer) || wanted && sentence.len() > 6)
+}
+
+/// An error in quotation marks, and somebody who asks about it.
+fn quotes_error(sentence: &Sentence) -> bool {
+    let error = sentence.tokens.iter().any(|token| {
+        let text = token.text.to_lowercase();
+        token.kind == Kind::Quoted
+            && token.text.contains(' ')
+            && ["error", "sqlstate", "exception", "denied", "fatal", "failed", "refused", "timed out"]
+                .iter()
+                .any(|mark| text.contains(mark))
+    });
+    error
+        && any(
+            sentence,
+            &[
+                "why", "what", "how", "getting", "get", "keep", "keeps", "see", "seeing", "says", "fix", "help",
+                "throws", "means", "mean",
+            ],
+        )
+        && !any(sentence, &["where", "whose"])
 }
 
 /// Utterances that are nothing but a greeting, thanks, a yes, a no, a call to go back.
@@ -364,6 +403,21 @@ fn refused(sentence: &Sentence, standing: Standing) -> Option<&'static str> {
             return Some(NO_CHANGES);
         }
     }
+    // `update the price of all products`: a change of somebody's data.
+    let edits = sentence
+        .is(start, &["update", "change", "increase", "decrease", "raise", "lower", "modify", "edit", "correct", "fix"])
+        && !standing.begun
+        && !standing.asked
+        && !standing.named
+        && !copying
+        && sentence.len() > start + 2
+        && !any(
+            sentence,
+            &["schedule", "pipeline", "plan", "filter", "destination", "source", "stream", "run", "it", "that"],
+        );
+    if edits {
+        return Some(NO_CHANGES);
+    }
     let query = sentence.is(start, &["select", "query"])
         && (any(sentence, &["count", "sum", "avg", "group"]) || sentence.text(start + 1) == "*")
         && !copying;
@@ -373,124 +427,11 @@ fn refused(sentence: &Sentence, standing: Standing) -> Option<&'static str> {
             sentence,
             &["rows", "row", "records", "runs", "pipelines", "connections", "tables", "streams", "columns"],
         )
-        && !copying;
+        && !copying
+        && !standing.named;
     let compute =
         sentence.is(start, &["sum", "average", "count", "compute", "calculate", "aggregate", "join"]) && !copying;
     (query || figure || compute).then_some(NO_QUERIES)
-}
-
-/// Something to be done to a pipeline or its run.
-#[expect(clippy::too_many_lines, reason = "one list of verbs after the other")]
-fn action(sentence: &Sentence, standing: Standing) -> Option<Intent> {
-    let start = opening(sentence);
-    let noun = any(
-        sentence,
-        &[
-            "run",
-            "runs",
-            "pipeline",
-            "pipelines",
-            "job",
-            "jobs",
-            "sync",
-            "transfer",
-            "load",
-            "replication",
-            "copy",
-            "execution",
-            "migration",
-            "stream",
-            "backup",
-            "import",
-            "export",
-            "ingestion",
-            "schedule",
-            "schedules",
-        ],
-    );
-    let pronoun = any(sentence, &["it", "that", "this", "everything", "them", "all"]);
-    let scheduled =
-        any(sentence, &["every", "daily", "hourly", "weekly", "monthly", "nightly", "weekdays", "weekday", "cron"])
-            || (any(sentence, &["at"]) && sentence.tokens.iter().any(|token| token.kind == Kind::Number));
-    // A change of a plan that is not confirmed: `stop hashing email`, `drop orders`.
-    let edits = standing.begun && !any(sentence, &["run", "runs", "pipeline", "pipelines", "job", "jobs"]);
-    let again =
-        any(sentence, &["again", "rerun", "re-run", "retry"]) || (any(sentence, &["once"]) && any(sentence, &["more"]));
-    // `the weekly loans are hammering us, stop it`: what is wanted stands at the end.
-    if let Some(intent) = last_clause(sentence, standing) {
-        return Some(intent);
-    }
-    let schema = any(sentence, &["schema", "columns", "changes", "drift"]) && any(sentence, &["if", "when", "on"]);
-    match sentence.word(start) {
-        "stop" | "cancel" | "abort" | "kill" | "terminate" | "halt" | "interrupt" | "end" if !schema => {
-            if any(sentence, &["schedule", "schedules", "scheduled", "scheduling"]) && !standing.begun {
-                return Some(Intent::Act("pause_schedule"));
-            }
-            (!edits && (noun || pronoun || sentence.len() <= start + 6)).then_some(Intent::Act("stop_run"))
-        }
-        "retry" | "rerun" | "re-run" | "redo" | "repeat" | "restart" | "relaunch" | "re-execute" => {
-            (!edits || noun).then_some(Intent::Act("retry_run"))
-        }
-        "run" | "try" | "start" | "execute" | "do" | "kick" | "launch" | "trigger" if again && !scheduled => {
-            (!edits || !standing.begun).then_some(Intent::Act("retry_run"))
-        }
-        "run" | "start" | "execute" | "trigger" | "launch" | "kick" if !scheduled && !edits && !has_place(sentence) => {
-            (noun || pronoun || sentence.len() <= start + 5).then_some(Intent::Act("run_now"))
-        }
-        "pause" | "suspend" | "hold" | "freeze" | "disable" | "deactivate" | "mute" | "snooze" if !schema && !edits => {
-            Some(Intent::Act("pause_schedule"))
-        }
-        "put" | "place" | "set" if holds(sentence) => Some(Intent::Act("pause_schedule")),
-        "turn" | "switch" | "put" if !edits && (any(sentence, &["off", "hold"])) && noun => {
-            Some(Intent::Act("pause_schedule"))
-        }
-        "turn" | "switch" if !edits && any(sentence, &["on"]) && noun && !has_place(sentence) => {
-            Some(Intent::Act("resume_schedule"))
-        }
-        "resume" | "unpause" | "un-pause" | "reactivate" | "enable" | "re-enable" | "continue" if !edits => {
-            Some(Intent::Act("resume_schedule"))
-        }
-        "delete" | "remove" | "drop" | "destroy" | "erase" | "trash"
-            if !edits && any(sentence, &["pipeline", "pipelines", "job", "jobs", "sync"]) =>
-        {
-            Some(Intent::Act("delete_pipeline"))
-        }
-        "get" if !edits && sentence.is(start + 1, &["rid"]) && any(sentence, &["pipeline", "job", "sync"]) => {
-            Some(Intent::Act("delete_pipeline"))
-        }
-        "don't" | "dont" | "do"
-            if sentence.is(start + 1, &["run"])
-                || (sentence.is(start + 1, &["not"]) && sentence.is(start + 2, &["run"])) =>
-        {
-            (!edits).then_some(Intent::Act("pause_schedule"))
-        }
-        _ => None,
-    }
-}
-
-/// A short order behind a comma or a full stop: `…, stop it`.
-fn last_clause(sentence: &Sentence, standing: Standing) -> Option<Intent> {
-    let at = (1..sentence.len()).rev().find(|at| {
-        sentence.kind(*at) == Some(Kind::Mark)
-            && matches!(sentence.text(*at), "," | "." | ";" | "!" | "-" | "–" | "—")
-            && *at + 2 < sentence.len()
-    })?;
-    let start = at + 1 + usize::from(sentence.is(at + 1, &["please", "so", "pls", "and"]));
-    let short = sentence.len() - start <= 5 && sentence.is(start + 1, &["it", "that", "them", "this", "the"]);
-    if !short || standing.begun {
-        return None;
-    }
-    Some(Intent::Act(match sentence.word(start) {
-        "stop" | "cancel" | "abort" | "kill" | "terminate" | "halt" => "stop_run",
-        "pause" | "suspend" | "disable" => "pause_schedule",
-        "retry" | "rerun" | "re-run" => "retry_run",
-        "resume" | "unpause" => "resume_schedule",
-        _ => return None,
-    }))
-}
-
-fn has_place(sentence: &Sentence) -> bool {
-    (0..sentence.len()).any(|at| sentence.is(at, &["from", "into", "onto"]) || (sentence.is(at, &["to"]) && at > 1))
 }
 
 #[cfg(test)]

@@ -208,7 +208,9 @@ impl Knowledge {
     }
 
     pub(super) fn pipelines(&self) -> Known<(Vec<Pipeline>, Vec<Run>)> {
-        let Ok(answer) = self.ask("list_runs", json!({}))? else { return Ok((Vec::new(), Vec::new())) };
+        let Ok(answer) = self.ask("list_runs", json!({"for_user": false}))? else {
+            return Ok((Vec::new(), Vec::new()));
+        };
         let pipelines = list(answer, "pipelines")
             .map(|pipeline| Pipeline {
                 name: text(pipeline, "name"),

@@ -70,6 +70,20 @@ pub(super) enum Class {
     NoFilter,
     Pronoun,
     Personal,
+    /// Verbs and particles between a thing and what becomes of it: `should arrive over there as …`.
+    Carried,
+    /// `no wait`, `I mean`: what was said right before is wrong.
+    Correction,
+    /// `must`, `should`: may be followed by `not`.
+    Modal,
+    /// `don't`, `never`: denies what follows.
+    Denial,
+    /// What may stand between a denial and its verb.
+    Hedge,
+    /// Verbs of taking something along, beside those of transfer.
+    Taking,
+    /// How a thing was taken, in the passive: `copied`, `needed`.
+    Taken,
 }
 
 /// The systems that people name, and the words they use for them.
@@ -127,8 +141,21 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     }
     words.known.extend(VALUES.numbers.keys().cloned());
     for (class, phrases) in classes {
-        let correctable =
-            !matches!(class, Class::Filler | Class::Generic | Class::Greeting | Class::Thanks | Class::Pronoun);
+        let correctable = !matches!(
+            class,
+            Class::Filler
+                | Class::Generic
+                | Class::Greeting
+                | Class::Thanks
+                | Class::Pronoun
+                | Class::Modal
+                | Class::Correction
+                | Class::Carried
+                | Class::Denial
+                | Class::Hedge
+                | Class::Taking
+                | Class::Taken
+        );
         let by_first = words.phrases.entry(class).or_default();
         for phrase in phrases {
             let tokens: Vec<String> = Sentence::new(&phrase).tokens.into_iter().map(|token| token.word).collect();
@@ -230,11 +257,34 @@ pub(super) fn types() -> &'static [(Vec<String>, String)] {
 
 /// How many tokens from `at` on are a phrase of this class; the longest one.
 pub(super) fn phrase(sentence: &Sentence, at: usize, class: Class) -> Option<usize> {
-    let candidates = WORDS.phrases.get(&class)?.get(sentence.word(at))?;
-    candidates
-        .iter()
-        .find(|phrase| phrase.iter().enumerate().all(|(step, word)| sentence.word(at + step) == word))
-        .map(Vec::len)
+    let listed = WORDS.phrases.get(&class).and_then(|phrases| phrases.get(sentence.word(at))).and_then(|candidates| {
+        candidates
+            .iter()
+            .find(|phrase| phrase.iter().enumerate().all(|(step, word)| sentence.word(at + step) == word))
+            .map(Vec::len)
+    });
+    match class {
+        Class::Except => listed.max(denied(sentence, at)),
+        _ => listed,
+    }
+}
+
+/// `don't include`, `must not be allowed to see`, `shouldn't ever store`: a verb of taking that is denied.
+fn denied(sentence: &Sentence, at: usize) -> Option<usize> {
+    let modal = usize::from(word_is(sentence.word(at), Class::Modal) && sentence.is(at + 1, &["not", "never"]));
+    let asks = sentence.is(at.wrapping_sub(1), &["why"]);
+    if asks || !(modal == 1 || word_is(sentence.word(at), Class::Denial)) {
+        return None;
+    }
+    let mut here = at + 1 + modal;
+    let last = here + 6;
+    while here < last && word_is(sentence.word(here), Class::Hedge) {
+        here += 1;
+    }
+    let verb = word_is(sentence.word(here), Class::Taking)
+        || word_is(sentence.word(here), Class::Transfer) && !sentence.is(here, &["stream", "feed", "port", "file"]);
+    let particle = usize::from(sentence.is(here + 1, &["over", "across", "along"]));
+    verb.then_some(here + 1 + particle - at)
 }
 
 /// The first of these classes with a phrase at this place, and its length; the longest phrase wins.
@@ -346,6 +396,22 @@ mod tests {
         let sentence = Sentence::new("do not include the phone");
         assert_eq!(phrase(&sentence, 0, Class::Except), Some(3));
         assert_eq!(phrase(&Sentence::new("real-time please"), 0, Class::Cdc), Some(1));
+    }
+
+    #[test]
+    fn a_denied_verb_of_taking_leaves_out() {
+        for (say, length) in [
+            ("don't ever include the phone", 3),
+            ("must not be shown to anyone", 4),
+            ("should never be allowed to see the phone", 6),
+            ("we", 0),
+            ("why not copy the seats", 0),
+            ("don't overwrite the seats", 0),
+        ] {
+            let sentence = Sentence::new(say);
+            let found = (0..sentence.len()).find_map(|at| phrase(&sentence, at, Class::Except));
+            assert_eq!(found.unwrap_or(0), length, "{say}");
+        }
     }
 
     #[test]

@@ -42,7 +42,38 @@ pub(super) struct Sentence {
 
 impl Sentence {
     pub(super) fn new(raw: &str) -> Self {
-        Self { raw: raw.to_owned(), tokens: tokens(raw) }
+        let mut sentence = Self { raw: raw.to_owned(), tokens: tokens(raw) };
+        sentence.keep_codes();
+        sentence
+    }
+
+    /// `DE, AT or CH`, `country is NO`: among codes in capitals, and where a value stands last, a word of grammar is a code
+    /// as well, and keeps its capitals.
+    fn keep_codes(&mut self) {
+        let shouted = !self.raw.chars().any(char::is_lowercase);
+        let code = |at: usize| {
+            self.tokens.get(at).is_some_and(|token| {
+                token.kind == Kind::Word
+                    && (2..=3).contains(&token.text.len())
+                    && token.text.chars().all(|letter| letter.is_ascii_uppercase())
+            })
+        };
+        let joined = |at: usize| matches!(self.text(at), "," | "/" | "(" | ")" | "or" | "and" | "nor" | "=");
+        let codes: Vec<usize> = (0..self.len())
+            .filter(|at| code(*at) && !shouted)
+            .filter(|at| {
+                let before = at.checked_sub(1).is_some_and(joined) && at.checked_sub(2).is_some_and(code);
+                let behind = joined(at + 1) && code(at + 2);
+                let told = at.checked_sub(1).is_some_and(|at| self.is(at, &["is", "are", "be", "being", "equals"]));
+                let last = matches!(self.text(at + 1), "" | "." | "," | ";" | "!" | "?" | ")");
+                before || behind || told && last
+            })
+            .collect();
+        for at in codes {
+            if let Some(token) = self.tokens.get_mut(at) {
+                token.word.clone_from(&token.text);
+            }
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -91,6 +122,11 @@ impl Sentence {
             Some(token) if to == from + 1 => token.text.clone(),
             _ => self.span(from, to).to_owned(),
         }
+    }
+
+    /// `I'd`, `we'll`: two words in one, and no name, whatever it folds to.
+    pub(super) fn contracted(&self, at: usize) -> bool {
+        self.tokens.get(at).is_some_and(|token| token.kind == Kind::Word && token.text.contains(['\'', '’']))
     }
 
     /// Letters and digits of a span, folded.

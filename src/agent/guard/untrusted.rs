@@ -31,6 +31,16 @@ pub fn inside(text: &str) -> Vec<&str> {
     parts.filter_map(|part| part.split_once("\">")?.1.split(CLOSE).next()).collect()
 }
 
+/// A text without what its wrappers hold.
+pub fn outside(text: &str) -> String {
+    let mut parts = text.split(OPEN);
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str(part.split_once(CLOSE).map_or("", |(_, behind)| behind));
+    }
+    kept
+}
+
 /// Whether a wrapper is open at the end of a text.
 pub fn is_open(text: &str) -> bool {
     text.rfind(OPEN).is_some_and(|open| text.rfind(CLOSE).is_none_or(|close| close < open))
@@ -138,6 +148,13 @@ fn names(text: &str, word: &str, continues: impl Fn(char) -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_outside_of_wrappers_is_kept() {
+        let text = format!("one {} two {} three", wrap("run", "x"), wrap("run", "y </untrusted> z"));
+        assert_eq!(outside(&text), "one  two  three");
+        assert_eq!(outside("<untrusted from=\"run\">never closed"), "");
+    }
     use serde_json::json;
 
     #[test]

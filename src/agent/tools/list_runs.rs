@@ -24,6 +24,13 @@ pub(super) struct Args {
     state: Option<RunPhase>,
     #[serde(default)]
     limit: Option<i64>,
+    /// False to look a name up without showing anything to the person.
+    #[serde(default = "shows")]
+    for_user: bool,
+}
+
+fn shows() -> bool {
+    true
 }
 
 #[async_trait]
@@ -63,8 +70,8 @@ impl Handler for ListRuns {
             more => format!("{more} runs, newest first."),
         };
         let content = json!({"runs": runs.iter().map(pipeline::shown).collect::<Vec<_>>(), "pipelines": listed});
-        let events = vec![super::shown("show_runs", on, text)];
-        let view = Some(content.clone());
+        let events = if args.for_user { vec![super::shown("show_runs", on, text)] } else { Vec::new() };
+        let view = args.for_user.then(|| content.clone());
         let content = budget::fit(content, "Name a `pipeline` or a `state`.");
         Ok(ToolOutput { content, view, events, ..ToolOutput::default() })
     }

@@ -250,6 +250,7 @@ impl Held {
         execute(&self.connection, &self.request.target.name, &sql)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one batch, from what is refused of it to what is taken")]
     fn write(&mut self, batch: &Batch) -> Result<Vec<RejectedRow>, ConnectorError> {
         self.batches += 1;
         let records = &batch.records;

@@ -124,7 +124,9 @@ impl Blocks {
         if let Some(group) = inner.current().filter(|group| group.span.contains(&start)) {
             if !group.fits() && !group.is_crowded() {
                 let block = start / BLOCK;
-                (block + 1..=block + AHEAD).for_each(|block| self.order(inner, block));
+                for block in block + 1..=block + AHEAD {
+                    self.order(inner, block);
+                }
             }
             return;
         }
@@ -138,7 +140,9 @@ impl Blocks {
         let wanted: Vec<u64> = next.flat_map(|group| group.blocks.iter().copied()).take(HELD).collect();
         // What neither this row group nor the next wants has been read.
         inner.blocks.retain(|block, _| wanted.contains(block));
-        wanted.into_iter().for_each(|block| self.order(inner, block));
+        for block in wanted {
+            self.order(inner, block);
+        }
     }
 
     fn block(&self, block: u64) -> Result<Bytes, ConnectorError> {

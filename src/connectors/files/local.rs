@@ -37,12 +37,12 @@ impl Folder {
             .advise("Give the folder that the file stands in as `path`, and the file's name as a stream's `files`."))
     }
 
-    fn listed(&self, path: &Path, below: String) -> Result<Listed, ConnectorError> {
+    fn listed(path: &Path, below: String) -> Result<Listed, ConnectorError> {
         let bytes = std::fs::metadata(path).map_err(|error| of_io(path, error))?.len();
         Ok(Listed { path: below, bytes, version: None })
     }
 
-    fn walk(&self, folder: &Path, below: &str, depth: usize, found: &mut Vec<Listed>) -> Result<(), ConnectorError> {
+    fn walk(folder: &Path, below: &str, depth: usize, found: &mut Vec<Listed>) -> Result<(), ConnectorError> {
         for entry in std::fs::read_dir(folder).map_err(|error| of_io(folder, error))? {
             let entry = entry.map_err(|error| of_io(folder, error))?;
             let (path, name) = (entry.path(), entry.file_name());
@@ -58,9 +58,9 @@ impl Folder {
             }
             let below = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
             if !path.is_dir() {
-                found.push(self.listed(&path, below)?);
+                found.push(Self::listed(&path, below)?);
             } else if depth < DEPTH {
-                self.walk(&path, &below, depth + 1, found)?;
+                Self::walk(&path, &below, depth + 1, found)?;
             }
         }
         Ok(())
@@ -87,7 +87,7 @@ impl Storage for Folder {
         self.ensure()?;
         let (mut found, start) = (Vec::new(), self.root.join(folder));
         if folder.is_empty() || start.exists() {
-            self.walk(&start, folder, 0, &mut found)?;
+            Self::walk(&start, folder, 0, &mut found)?;
         }
         Ok(found)
     }
@@ -99,7 +99,7 @@ impl Storage for Folder {
         for path in glob::glob(&pattern).map_err(|_| layout::bad_pattern(given, "is not a valid glob"))? {
             let path = path.map_err(|error| of_io(error.path(), std::io::Error::from(error.error().kind())))?;
             if let (true, Some(below)) = (path.is_file(), path.strip_prefix(&self.root).ok().and_then(Path::to_str)) {
-                found.push(self.listed(&path, below.to_owned())?);
+                found.push(Self::listed(&path, below.to_owned())?);
             }
         }
         Ok(found)

@@ -277,7 +277,7 @@ pub(super) async fn all_columns(session: &mut Session, relation: &Relation) -> R
                 generated: computed.is_some_and(|expression| !expression.is_empty())
                     || extra.replace("default_generated", "").contains("generated"),
                 fills_null: !nullable && (extra.contains("auto_increment") || data_type.name == "timestamp"),
-                indexed: first.iter().any(|indexed| *indexed == name),
+                indexed: first.contains(&name),
                 comment: comment.filter(|comment| !comment.is_empty()),
                 // Views of some servers name no privileges.
                 selectable: privileges.is_none_or(|list| {

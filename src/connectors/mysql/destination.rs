@@ -23,7 +23,7 @@ pub(super) struct MySqlDestination {
 const COUNT_BELOW: u64 = 200_000;
 /// Longest that an exact count for a receipt may take.
 const COUNT_SECONDS: u32 = 3600;
-/// Columns that InnoDB keeps.
+/// Columns that `InnoDB` keeps.
 const MOST_COLUMNS: usize = 1017;
 
 impl MySqlDestination {

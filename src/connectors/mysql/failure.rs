@@ -63,7 +63,9 @@ pub(super) fn connect_failure(config: &Config, error: Error) -> ConnectorError {
 fn is_about_tls(error: &Error) -> bool {
     match error {
         Error::Io(IoError::Tls(_)) | Error::Driver(DriverError::NoClientSslFlagFromServer) => true,
-        Error::Io(IoError::Io(error)) => error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()),
+        Error::Io(IoError::Io(error)) => {
+            error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()).is_some()
+        }
         _ => false,
     }
 }
@@ -111,7 +113,7 @@ fn of_code(code: u16) -> (ErrorKind, &'static str) {
         1074 => (ErrorKind::BadData, "a column is longer than MySQL allows"),
         1071 => (ErrorKind::BadData, "the key is longer than an index of MySQL holds (3072 bytes)"),
         1170 => (ErrorKind::BadData, "a column is too long to be a key"),
-        1426 | 1425 | 1427 => (ErrorKind::BadData, "a number has more digits than MySQL holds"),
+        1425..=1427 => (ErrorKind::BadData, "a number has more digits than MySQL holds"),
         1060 => (ErrorKind::BadData, "two columns have names that MySQL does not tell apart"),
         1347 | 1288 | 1471 => (ErrorKind::BadData, "it is a view that cannot be written to"),
         1451 | 1217 | 1834 => (ErrorKind::Permission, "rows of other tables refer to it"),

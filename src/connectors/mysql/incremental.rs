@@ -59,12 +59,11 @@ pub(super) async fn plan(
     let sorting = format!("set session max_sort_length = {}", order.sort_bytes.max(1024));
     session.run(&sorting).await.map_err(|error| failure(reading.doing(), error))?;
     let place = reading.columns.iter().position(|column| column.name == cursor);
-    let (reading, place) = match place {
-        Some(place) => (reading, place),
-        None => {
-            let place = reading.columns.len();
-            (reading.with_trailing(column, config), place)
-        }
+    let (reading, place) = if let Some(place) = place {
+        (reading, place)
+    } else {
+        let place = reading.columns.len();
+        (reading.with_trailing(column, config), place)
     };
     Ok((reading, Plan { position, order, condition, selected: (place, logical) }))
 }

@@ -10,7 +10,7 @@
 //!   `time_columns: text` such columns are text, which holds them all.
 //! - A date that no calendar has (`0000-00-00`, `2024-02-00`) has its row rejected, or is NULL with `zero_dates: null`.
 //! - Texts compare and sort by their bytes, in filters and as cursors, whatever the column's collation says.
-//! - Only InnoDB tables are written to: no other engine commits rows together with what is said of them.
+//! - Only `InnoDB` tables are written to: no other engine commits rows together with what is said of them.
 
 mod catalog;
 mod cell;

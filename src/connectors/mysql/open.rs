@@ -137,16 +137,15 @@ async fn in_place(
     let name = &request.target.name;
     let key: &[String] = if let WriteMode::Merge { key, .. } = &request.mode { key } else { &[] };
     let mut committed = stored.map(|stored| stored.committed);
-    let relation = match catalog::find(session, namespace, name).await? {
-        Some(relation) => relation,
-        None => {
-            if committed.take().is_some() {
-                state::forget(session, namespace, &request.state_key).await?;
-            }
-            let sql = table::create(session, &qualified(namespace, name), &request.columns, key)?;
-            session.run(&sql).await.map_err(failed)?;
-            catalog::find(session, namespace, name).await?.ok_or_else(|| vanished(&shown))?
+    let relation = if let Some(relation) = catalog::find(session, namespace, name).await? {
+        relation
+    } else {
+        if committed.take().is_some() {
+            state::forget(session, namespace, &request.state_key).await?;
         }
+        let sql = table::create(session, &qualified(namespace, name), &request.columns, key)?;
+        session.run(&sql).await.map_err(failed)?;
+        catalog::find(session, namespace, name).await?.ok_or_else(|| vanished(&shown))?
     };
     check_kind(&relation)?;
     let mut standing = table::widen(session, &relation, &request.columns).await?;

@@ -48,6 +48,9 @@ fn told_apart(column: &MyColumn, config: &Config) -> String {
     }
 }
 
+/// Rows, NULLs among them, distinct values.
+type Counts = (u64, u64, u64);
+
 pub(super) async fn cursor(
     session: &mut Session,
     config: &Config,
@@ -63,7 +66,6 @@ pub(super) async fn cursor(
     let doing = |error| failure(format!("Measuring `{column}` of `{stream}` failed"), error);
     let expression = &order.expression;
     let list = format!("{expression} as v");
-    type Counts = (u64, u64, u64);
     let mut part = measured(&relation, &list, is_large(&relation));
     let question =
         |part: &Measured| format!("select count(*), count(*) - count(v), count(distinct v) from {}", part.from);

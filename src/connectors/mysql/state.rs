@@ -45,6 +45,9 @@ fn doing(what: &str, namespace: &str) -> String {
     format!("{what} the state in `{namespace}.{TABLE}` failed")
 }
 
+/// Run, epoch, whether it was the last, checkpoint, rows, swap.
+type Found = (String, u64, bool, Option<String>, u64, Option<String>);
+
 /// What is stored under the key, locked until the transaction ends when it is to be written.
 pub(super) async fn load(
     session: &mut Session,
@@ -60,7 +63,6 @@ pub(super) async fn load(
             Lock::Update => " for update",
         }
     );
-    type Found = (String, u64, bool, Option<String>, u64, Option<String>);
     let row: Option<Found> = match session.first(&query, (hash(state_key),)).await {
         Ok(row) => row,
         Err(error) if code(&error) == Some(1146) && lock == Lock::None => None,

@@ -311,7 +311,9 @@ impl Inner {
                 let mut files = mine.map_or_else(Vec::new, |entry| entry.files.clone());
                 if !replaces {
                     // What earlier epochs committed was completed then.
-                    files.iter_mut().for_each(|part| part.upload = None);
+                    for part in &mut files {
+                        part.upload = None;
+                    }
                 }
                 files.extend(parts.iter().cloned());
                 let manifests = mine.map_or(0, |entry| entry.manifests);

@@ -18,7 +18,7 @@ pub(super) const TRIES: u32 = 5;
 /// Other places that one request is sent on to.
 const REDIRECTS: usize = 5;
 /// Silence after which an answer is given up.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// The longest that a server's wish to wait is granted.
 const PATIENCE: Duration = Duration::from_secs(30);
 

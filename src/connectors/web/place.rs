@@ -85,7 +85,9 @@ fn expanded(given: &StreamConfig) -> Result<Vec<String>, ConnectorError> {
             .collect();
         rest = after;
     }
-    done.iter_mut().for_each(|url| url.push_str(rest));
+    for url in &mut done {
+        url.push_str(rest);
+    }
     Ok(done)
 }
 
@@ -143,12 +145,11 @@ impl Storage for Web {
     fn open(&self, file: &DataFile) -> Result<Box<dyn Read + Send>, ConnectorError> {
         let web = self.file(file)?;
         let shown = web.facts.shown.clone();
-        Ok(Box::new(match web.facts.size.filter(|_| web.facts.ranges) {
-            Some(size) => Onward::ranges(Arc::new(web), size, shown),
-            None => {
-                let size = web.facts.size;
-                Onward::of(web.whole(), size, shown)
-            }
+        Ok(Box::new(if let Some(size) = web.facts.size.filter(|_| web.facts.ranges) {
+            Onward::ranges(Arc::new(web), size, shown)
+        } else {
+            let size = web.facts.size;
+            Onward::of(web.whole(), size, shown)
         }))
     }
 

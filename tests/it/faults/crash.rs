@@ -148,7 +148,8 @@ async fn crashed_and_whole(as_source: bool) {
             assert_eq!(receipt["verdict"], "counted", "{name} after {wait:?}: {receipt}");
             let mut stand = if as_source { other.rows("items", &SHOWN).await.unwrap() } else { server.rows().await };
             let mut due = due;
-            (stand.sort(), due.sort());
+            stand.sort();
+            due.sort();
             assert!(stand == due, "{name} after {wait:?}: {} rows of {}", stand.len(), due.len());
         }
     }

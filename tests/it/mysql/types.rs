@@ -117,7 +117,7 @@ fn value(luck: &mut StdRng, spelled: &str, name: &str) -> String {
             }
         },
         "y" => integer(luck, 1901, 2155),
-        "day" => moment(luck, -62_000_000_000, 253_000_000_000, false)[..11].to_owned() + "'",
+        "day" => moment(luck, -62_000_000_000, 253_000_000_000, false).chars().take(11).collect::<String>() + "'",
         "at0" => moment(luck, -62_000_000_000, 253_000_000_000, false),
         "at6" => moment(luck, -62_000_000_000, 253_000_000_000, true),
         "ts" => moment(luck, 1, 2_147_483_647, true),

@@ -218,7 +218,8 @@ async fn two_pipelines_append_to_one_target_side_by_side() {
             write(&mut two, from..from + 4, "run-2").await;
             let last = epoch == 4;
             let (left, right) = futures::join!(commit(&mut one, epoch, last), commit(&mut two, epoch, last));
-            (left.unwrap(), right.unwrap());
+            left.unwrap();
+            right.unwrap();
         }
         assert_eq!(destination.counts(&target(), "run-1").await.unwrap(), (12, 28), "{cloud:?}");
         assert_eq!(destination.count(&target(), Some("run-2")).await.unwrap(), 16, "{cloud:?}");

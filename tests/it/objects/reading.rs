@@ -11,13 +11,12 @@ use super::{Bucket, Cloud, request, rows};
 #[tokio::test]
 async fn more_than_a_thousand_objects_are_all_read() {
     let bucket = Bucket::create(Cloud::S3).await;
-    let puts =
-        (0..1_050).map(|id| {
-            let bucket = &bucket;
-            async move {
-                bucket.put(&format!("events/2026/01/{:02}/e-{id:05}.csv", id % 28 + 1), format!("id\n{id}\n")).await
-            }
-        });
+    let puts = (0..1_050).map(|id| {
+        let bucket = &bucket;
+        async move {
+            bucket.put(&format!("events/2026/01/{:02}/e-{id:05}.csv", id % 28 + 1), format!("id\n{id}\n")).await;
+        }
+    });
     futures::stream::iter(puts).buffer_unordered(16).collect::<Vec<()>>().await;
     let source = bucket.source(&json!({}));
     let streams = source.list().await.unwrap();

@@ -107,6 +107,13 @@ pub(in crate::agent::builtin) fn puzzled(sentence: &Sentence, directory: &Direct
                 | "transfer"
         )
     });
+    // `fix my laptop`: a plain order that has nothing to do with data.
+    let opening = sentence.tokens.iter().find(|token| token.kind == Kind::Word && !token.word.starts_with("please"));
+    let ordered = opening.is_some_and(|token| lexicon::is_english(&token.word) && !lexicon::is_known(&token.word));
+    let told = !vocabulary && ordered && sentence.len() > 2 && sentence.len() <= 12;
+    if told {
+        return Step::Call { say: None, tool: "decline_request", arguments: json!({"text": NOT_OURS}) };
+    }
     if !vocabulary && unknown.len() * 2 > sentence.len() && sentence.len() > 3 {
         return Step::Call { say: None, tool: "decline_request", arguments: json!({"text": NOT_OURS}) };
     }

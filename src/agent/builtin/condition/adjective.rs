@@ -2,10 +2,8 @@
 
 use super::expression::Comparison;
 use super::expression::{Expression, literal};
-use super::moment::{self, Moment};
-use super::predicate::{ago, on};
 use super::{Condition, Read, Reader, Unclear};
-use crate::agent::builtin::fold::{fold, parts};
+use crate::agent::builtin::fold::{fold, parts, same_but_number};
 use crate::agent::builtin::knowledge::{Column, ColumnKind};
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::token::Kind;
@@ -29,7 +27,46 @@ impl Reader<'_> {
         if let Some(found) = self.state_with_noun(start, only.is_some()) {
             return Some(found.map(|condition| Condition { from: at, ..condition }));
         }
-        self.comparative(at).or_else(|| self.amount_alone(at))
+        self.comparative(at)
+            .or_else(|| self.amount_alone(at))
+            .or_else(|| self.window_of(at))
+            .or_else(|| self.states_alone(at))
+    }
+
+    /// `the last 7 days of readings`: the stretch stands before the stream.
+    fn window_of(&self, at: usize) -> Read {
+        let (_, used) = super::moment::window(self.sentence, at)?;
+        let the = usize::from(self.sentence.is(at, &["the"]));
+        let mut noun = at + used + usize::from(self.sentence.is(at + used, &["of", "from", "worth", "in"]));
+        while self.sentence.is(noun, &["of", "the", "our", "all"]) {
+            noun += 1;
+        }
+        if noun == at + used
+            || !(self.stream)(noun)
+            || self.sentence.is(at.wrapping_sub(1), &["in", "from", "of", "over", "within", "re-read", "reread"])
+        {
+            return None;
+        }
+        let column = self.time_column(None).ok()?;
+        let (expression, _) = self.during(column, at)?;
+        let text = format!("The time in the filter is read as that of `{}`.", column.name);
+        Some(Ok(Condition { expression, from: at + the, to: at + used, assumed: vec![text] }))
+    }
+
+    /// `only the actives`: a state in the plural, and no noun.
+    fn states_alone(&self, at: usize) -> Read {
+        let led = self.sentence.is(at, &["the"]) && self.sentence.is(at.wrapping_sub(1), &["only", "just"]);
+        let word = self.sentence.word(at + 1).strip_suffix('s').filter(|word| is_state(word) && led)?.to_owned();
+        let found = self.state_value(&word, at + 1)?;
+        Some(found.map(|(expression, assumed)| {
+            let expression = match expression {
+                Expression::Compare { column, operator, .. } => {
+                    Expression::Compare { column, operator, value: literal(&word) }
+                }
+                other => other,
+            };
+            Condition { expression, from: at, to: at + 2, assumed }
+        }))
     }
 
     /// `heavier than 7500 (gross_kg)`, `longer than 30 duration_s`: the column stands behind the number.
@@ -41,11 +78,25 @@ impl Reader<'_> {
             return None;
         }
         let (value, used) = self.number(at + 2)?;
+        let operator = if LESS.contains(&word) { "<" } else { ">" };
         let open =
             usize::from(self.sentence.text(at + 2 + used) == "(" || self.sentence.is(at + 2 + used, &["in", "of"]));
-        let (to, named) = self.columns.mention(self.sentence, at + 2 + used + open, self.free)?;
+        let Some((to, named)) = self.columns.mention(self.sentence, at + 2 + used + open, self.free) else {
+            // `heavier than 20000 kg`: the unit is in the column's name.
+            let unit = fold(self.sentence.text(at + 2 + used));
+            let measures = |column: &&Column| {
+                column.kind == ColumnKind::Number && unit.len() <= 6 && parts(&column.name).contains(&unit)
+            };
+            let mut measured = self.columns.all().filter(measures);
+            let column = measured.next().filter(|_| !unit.is_empty() && measured.next().is_none())?;
+            return Some(Ok(Condition {
+                expression: Expression::Compare { column: column.name.clone(), operator, value },
+                from: at,
+                to: at + 3 + used,
+                assumed: vec![format!("`{word}` is read of `{}`.", column.name)],
+            }));
+        };
         let column = self.columns.get(named.names.first()?).filter(|column| column.kind == ColumnKind::Number)?;
-        let operator = if LESS.contains(&word) { "<" } else { ">" };
         let close = usize::from(self.sentence.text(to) == ")");
         Some(Ok(Condition {
             expression: Expression::Compare { column: column.name.clone(), operator, value },
@@ -60,7 +111,7 @@ impl Reader<'_> {
         let word = self.sentence.word(at);
         let noun =
             |at: usize| (self.stream)(at) || self.sentence.is(at, &["ones", "rows", "records", "entries", "ones,"]);
-        let state = is_state(word) || word.starts_with("non-") || word.starts_with("un");
+        let state = is_state(word) || word.starts_with("non-") || word.starts_with("un") || self.flag(word).is_some();
         if !(self.free)(at)
             || self.sentence.kind(at) != Some(Kind::Word)
             || !noun(at + 1)
@@ -110,8 +161,13 @@ impl Reader<'_> {
             here += 1;
         }
         let word = self.sentence.word(here);
+        // `which live in the shop`
+        if word == "live" && self.sentence.is(here + 1, &["in", "on", "at", "inside", "within", "under"]) {
+            return None;
+        }
         let flag = self.columns.all().any(|column| {
-            column.kind == ColumnKind::Boolean && parts(&column.name).last().is_some_and(|last| *last == fold(word))
+            column.kind == ColumnKind::Boolean
+                && parts(&column.name).last().is_some_and(|last| same_but_number(last, &fold(word)))
         });
         let known_state = is_state(word) || flag && here > at;
         if !(self.free)(here)
@@ -139,9 +195,17 @@ impl Reader<'_> {
 
     /// What a state says of the columns: a flag, a moment that is set, a value of a status.
     fn state_value(&self, word: &str, at: usize) -> Option<Result<(Expression, Vec<String>), Unclear>> {
+        let opposite = |prefix: &str| {
+            word.strip_prefix(prefix)
+                .filter(|rest| (is_state(rest) || self.flag(rest).is_some()) && !self.has_word(word) && rest.len() > 2)
+        };
+        let flagged =
+            |prefix: &str| word.strip_prefix(prefix).filter(|rest| self.flag(rest).is_some() && !self.has_word(word));
         let (word, negated) = match word
             .strip_prefix("non-")
-            .or_else(|| word.strip_prefix("un").filter(|rest| is_state(rest) && !self.has_word(word)))
+            .or_else(|| opposite("un"))
+            .or_else(|| flagged("in"))
+            .or_else(|| flagged("dis"))
         {
             Some(rest) => (rest.to_owned(), true),
             None => (word.to_owned(), false),
@@ -149,7 +213,8 @@ impl Reader<'_> {
         let says = |column: &Column| {
             let rest: Vec<String> =
                 parts(&column.name).into_iter().filter(|part| !FLAGS.contains(&part.as_str())).collect();
-            rest.concat() == fold(&word) || (column.kind == ColumnKind::Boolean && rest.contains(&fold(&word)))
+            same_but_number(&rest.concat(), &fold(&word))
+                || (column.kind == ColumnKind::Boolean && rest.contains(&fold(&word)))
         };
         if let Some(flag) = self.columns.all().find(|column| column.kind == ColumnKind::Boolean && says(column)) {
             return Some(Ok((Expression::Flag { column: flag.name.clone(), negated }, Vec::new())));
@@ -205,6 +270,16 @@ impl Reader<'_> {
         }
     }
 
+    /// The boolean column that is called so: `reefer`, `is_active`.
+    pub(super) fn flag(&self, word: &str) -> Option<&Column> {
+        let word = fold(word);
+        self.columns.all().find(|column| {
+            let rest: Vec<String> =
+                parts(&column.name).into_iter().filter(|part| !FLAGS.contains(&part.as_str())).collect();
+            column.kind == ColumnKind::Boolean && same_but_number(&rest.concat(), &word)
+        })
+    }
+
     fn has_word(&self, word: &str) -> bool {
         self.columns.all().any(|column| parts(&column.name).contains(&fold(word)))
     }
@@ -231,202 +306,6 @@ impl Reader<'_> {
         }
         found.dedup_by(|one, other| one.name == other.name);
         found
-    }
-
-    /// `placed after 2026-01-01`, `from the last 30 days`, `since March`, `older than a year`.
-    pub(super) fn about_time(&self, at: usize) -> Read {
-        let (verb, mut here) = self.event_verb(at);
-        let comparison = match self.sentence.word(here) {
-            "since" => Some((">=", 1)),
-            "after" => Some((">", 1)),
-            "before" => Some(("<", 1)),
-            "until" | "till" => Some(("<=", 1)),
-            "up" if self.sentence.is(here + 1, &["to"]) => Some(("<=", 2)),
-            "prior" if self.sentence.is(here + 1, &["to"]) => Some(("<", 2)),
-            "newer" | "later" if self.sentence.is(here + 1, &["than"]) => Some((">", 2)),
-            "older" | "earlier" if self.sentence.is(here + 1, &["than"]) => Some(("<", 2)),
-            "on" if self.sentence.is(here + 1, &["or"]) && self.sentence.is(here + 2, &["after"]) => Some((">=", 3)),
-            "on" if self.sentence.is(here + 1, &["or"]) && self.sentence.is(here + 2, &["before"]) => Some(("<=", 3)),
-            "more" if verb.is_some() && self.sentence.is(here + 1, &["than"]) => Some(("<", 2)),
-            "less" if verb.is_some() && self.sentence.is(here + 1, &["than"]) => Some((">", 2)),
-            "between" => Some(("between", 1)),
-            _ => None,
-        };
-        let stretch =
-            self.sentence.is(here, &["from", "in", "of", "during", "within", "for", "over"]) || verb.is_some();
-        if comparison.is_none() && !stretch {
-            return None;
-        }
-        let probe = Column { kind: ColumnKind::Timestamp, ..Column::default() };
-        if let Some((_, used)) = comparison {
-            here += used;
-        }
-        let age = moment::span(self.sentence, here)
-            .filter(|_| comparison.is_some_and(|(operator, _)| matches!(operator, "<" | ">")));
-        let read = moment::read(self.sentence, here, self.now);
-        if comparison.is_some() && age.is_none() && read.is_none() {
-            return None;
-        }
-        if comparison.is_none() && self.during(&probe, here).is_none() {
-            return None;
-        }
-        if comparison.is_none() && verb.is_none() && self.names_something_else(at) {
-            return None;
-        }
-        if let Some((Moment::Open(one, other), used)) = read {
-            return Some(Err(self.which_date(at, here + used, one, other)));
-        }
-        let end = here + read.as_ref().map_or(1, |(_, used)| *used);
-        let column = match self.time_column(verb.as_deref()) {
-            Ok(column) => column,
-            Err(names) if names.is_empty() => return None,
-            Err(names) => return Some(Err(self.which_column(at, end, &names))),
-        };
-        let (expression, to) = match (comparison, age, read) {
-            (Some(("between", _)), _, Some((first, used))) => self.span_between(column, &first, here + used)?,
-            (Some((operator, _)), Some((span, used)), None) => {
-                (Expression::Compare { column: column.name.clone(), operator, value: ago(column, &span) }, here + used)
-            }
-            (Some((operator, _)), _, Some((moment, used))) => (on(column, operator, &moment, false)?, here + used),
-            (Some(_), _, None) => return None,
-            (None, _, _) => self.during(column, here)?,
-        };
-        let text = format!("The time in the filter is read as that of `{}`.", column.name);
-        // A verb that names the column leaves nothing to assume.
-        let assumed = if verb.as_deref().is_some_and(|verb| parts(&column.name).contains(&verb.to_owned())) {
-            Vec::new()
-        } else {
-            vec![text]
-        };
-        Some(Ok(Condition { expression, from: at, to, assumed }))
-    }
-
-    fn span_between(&self, column: &Column, first: &Moment, middle: usize) -> Option<(Expression, usize)> {
-        if !self.sentence.is(middle, &["and", "to", "&"]) {
-            return None;
-        }
-        let (last, used) = moment::read(self.sentence, middle + 1, self.now)?;
-        let expression = Expression::and(vec![on(column, ">=", first, false)?, on(column, "<=", &last, false)?]);
-        Some((expression, middle + 1 + used))
-    }
-
-    /// A bare number or month after `of` or `for` need not be a time of rows.
-    fn names_something_else(&self, at: usize) -> bool {
-        let noun = at.checked_sub(1).is_some_and(|before| {
-            (self.stream)(before)
-                || self.sentence.is(
-                    before,
-                    &["rows", "records", "ones", "data", "only", "just", "entries", "those", "history", "everything"],
-                )
-                || self.sentence.text(before) == ","
-        });
-        !(noun || self.asked || at == 0)
-    }
-
-    /// A verb that says what happened: `placed`, `created`, `logged in`.
-    fn event_verb(&self, at: usize) -> (Option<String>, usize) {
-        let mut here = at;
-        while self
-            .sentence
-            .is(here, &["were", "was", "have", "has", "been", "got", "are", "is", "that", "which", "who"])
-        {
-            here += 1;
-        }
-        let word = self.sentence.word(here);
-        let known = lexicon::values().event_verbs.values().any(|verbs| verbs.iter().any(|verb| verb == word))
-            || (word.ends_with("ed") && self.columns.all().any(|column| parts(&column.name).contains(&fold(word))));
-        if !known || !(self.free)(here) {
-            return (None, at);
-        }
-        let particle = usize::from(
-            self.sentence.is(here + 1, &["in", "up", "at", "out"])
-                && !self.sentence.is(here + 2, &["the", "last", "past", "this"])
-                && self.sentence.kind(here + 2) != Some(Kind::Number)
-                && !lexicon::values().months.contains_key(self.sentence.word(here + 2)),
-        );
-        (Some(fold(word)), here + 1 + particle)
-    }
-
-    /// The column that a time without a column means, or those that it may mean.
-    fn time_column(&self, verb: Option<&str>) -> Result<&Column, Vec<String>> {
-        let times: Vec<&Column> = self
-            .columns
-            .all()
-            .filter(|column| matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date))
-            .collect();
-        let is_update = |column: &Column| {
-            let folded = fold(&column.name);
-            lexicon::values().update_columns.iter().any(|word| folded.contains(word.as_str()))
-        };
-        if let Some(verb) = verb {
-            let group: Vec<&str> = lexicon::values()
-                .event_verbs
-                .iter()
-                .filter(|(_, verbs)| verbs.iter().any(|known| known == verb))
-                .map(|(group, _)| group.as_str())
-                .collect();
-            let exact = times.iter().find(|column| parts(&column.name).contains(&verb.to_owned()));
-            let stem = verb.trim_end_matches("ed").trim_end_matches('d');
-            let near = times
-                .iter()
-                .find(|column| stem.len() >= 3 && parts(&column.name).iter().any(|part| part.starts_with(stem)));
-            let grouped = times.iter().find(|column| {
-                parts(&column.name).iter().any(|part| {
-                    group.contains(&part.as_str())
-                        || lexicon::values()
-                            .event_verbs
-                            .iter()
-                            .any(|(name, verbs)| group.contains(&name.as_str()) && verbs.contains(part))
-                })
-            });
-            let update = (group.contains(&"updated")).then(|| times.iter().find(|column| is_update(column))).flatten();
-            if let Some(column) = exact.or(near).or(grouped).or(update) {
-                return Ok(column);
-            }
-        }
-        let mut names: Vec<&str> = times.iter().map(|column| column.name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        if let [name] = names.as_slice() {
-            return times.iter().find(|column| column.name == *name).copied().ok_or_else(Vec::new);
-        }
-        // When something happened, rather than when its row was touched.
-        let events: Vec<&&Column> = times.iter().filter(|column| !is_update(column) && !column.nullable).collect();
-        let events =
-            if events.is_empty() { times.iter().filter(|column| !is_update(column)).collect() } else { events };
-        let mut event_names: Vec<&str> = events.iter().map(|column| column.name.as_str()).collect();
-        event_names.sort_unstable();
-        event_names.dedup();
-        match event_names.as_slice() {
-            [_] => events.first().map(|column| **column).ok_or_else(Vec::new),
-            _ => Err(names.into_iter().map(str::to_owned).collect()),
-        }
-    }
-
-    fn which_column(&self, from: usize, to: usize, names: &[String]) -> Unclear {
-        let phrase = self.sentence.span(from, to);
-        Unclear {
-            text: format!("Which time does `{phrase}` speak of?"),
-            options: names
-                .iter()
-                .map(|name| (name.clone(), format!("where {name} {}", self.sentence.span(from, to))))
-                .collect(),
-            from,
-            to,
-        }
-    }
-
-    fn which_date(&self, from: usize, to: usize, one: chrono::NaiveDate, other: chrono::NaiveDate) -> Unclear {
-        let lead = self.sentence.span(from, to.saturating_sub(1));
-        let option = |day: chrono::NaiveDate| {
-            (day.format("%-d %B %Y").to_string(), format!("{lead} {}", day.format("%Y-%m-%d")))
-        };
-        Unclear {
-            text: format!("Which day is `{}`?", self.sentence.text(to.saturating_sub(1))),
-            options: vec![option(one), option(other)],
-            from,
-            to,
-        }
     }
 
     /// `over 100 euros`: the one column that holds amounts.

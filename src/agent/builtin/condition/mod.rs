@@ -5,6 +5,7 @@ mod expression;
 mod moment;
 mod predicate;
 mod value;
+mod when;
 
 use chrono::{DateTime, Utc};
 
@@ -74,6 +75,45 @@ pub(super) fn read(reader: &Reader<'_>) -> (Vec<Condition>, Vec<Unclear>) {
 type Read = Option<Result<Condition, Unclear>>;
 
 impl Reader<'_> {
+    /// `on ward ICU (ward_code)`: a code, and the column behind it in brackets.
+    fn code_of(&self, at: usize) -> Read {
+        let token = self.sentence.get(at).filter(|_| (self.free)(at))?;
+        let code = token.text.len() > 1
+            && token.text.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
+            && token.text.chars().any(char::is_alphabetic)
+            || token.quote == Some('\'');
+        if !code || self.sentence.text(at + 1) != "(" {
+            return None;
+        }
+        let (to, named) = self.columns.mention(self.sentence, at + 2, self.free)?;
+        let column = self.columns.get(named.names.first()?).filter(|column| column.kind == ColumnKind::Text)?;
+        (self.sentence.text(to) == ")").then(|| {
+            let value = expression::literal(&token.text);
+            Ok(Condition {
+                expression: Expression::Compare { column: column.name.clone(), operator: "=", value },
+                from: at,
+                to: to + 1,
+                assumed: Vec::new(),
+            })
+        })
+    }
+
+    /// `and not voided`, `but not blocked`: a flag that is denied.
+    fn denied_flag(&self, at: usize) -> Read {
+        let led = self.sentence.is(at.wrapping_sub(1), &["and", "but", "are", "is"]) || self.sentence.before(at) == ",";
+        if !self.sentence.is(at, &["not"]) || !led {
+            return None;
+        }
+        let word = self.sentence.word(at + 1);
+        let column = self.flag(word).filter(|_| (self.free)(at + 1))?;
+        Some(Ok(Condition {
+            expression: Expression::Flag { column: column.name.clone(), negated: true },
+            from: at,
+            to: at + 2,
+            assumed: Vec::new(),
+        }))
+    }
+
     /// The condition that begins here.
     fn at(&self, at: usize) -> Read {
         if !(self.free)(at) {
@@ -82,15 +122,27 @@ impl Reader<'_> {
         self.left_out(at)
             .or_else(|| self.cued(at))
             .or_else(|| self.bare(at))
+            .or_else(|| {
+                let (expression, to, assumed) = self.value_first(at)?;
+                Some(Ok(Condition { expression, from: at, to, assumed }))
+            })
             .or_else(|| self.about_time(at))
             .or_else(|| self.adjective(at))
+            .or_else(|| self.denied_flag(at))
+            .or_else(|| self.code_of(at))
     }
 
     /// `where …`, `whose …`, `with …`, `only those that …`.
     fn cued(&self, at: usize) -> Read {
         let length = lexicon::phrase(self.sentence, at, Class::Where)?;
+        if stays_put(self.sentence, at) {
+            return None;
+        }
         let strong = self.sentence.is(at, &["where", "whose", "wher", "filter", "filtered", "having"]);
         let start = self.skip_lead(at + length);
+        if let Some((expression, to, assumed)) = self.value_first(start).or_else(|| self.value_first(at)) {
+            return Some(Ok(Condition { expression, from: at, to, assumed }));
+        }
         if let Some((expression, to, assumed)) = self.expression(start) {
             return Some(Ok(Condition { expression, from: at, to, assumed }));
         }
@@ -154,6 +206,20 @@ impl Reader<'_> {
             // `not the blocked ones` speaks of rows.
             !self.compares(to) && !self.sentence.is(to, &["ones", "rows", "records", "entries"])
         });
+        // `without a phone`: rows that have none; `without the phone`: the column.
+        let lacking = self.sentence.is(at, &["without"]) && self.sentence.is(at + length, &["a", "an", "any"]);
+        if lacking
+            && let Some((to, named)) = self.columns.mention(self.sentence, start, self.free)
+            && !lexicon::is(self.sentence, to, Class::Column)
+        {
+            let column = named.names.first()?.clone();
+            return Some(Ok(Condition {
+                expression: Expression::Null { column, negated: false },
+                from: at,
+                to,
+                assumed: Vec::new(),
+            }));
+        }
         if plain && !rows {
             return None;
         }
@@ -176,8 +242,14 @@ impl Reader<'_> {
     fn bare(&self, at: usize) -> Read {
         let (to, named) = self.columns.mention(self.sentence, at, self.free)?;
         // `call full_name just name`, `by updated_at`: no comparison follows.
-        let operator = self.sentence.kind(to) == Some(Kind::Operator)
-            && !matches!(self.sentence.text(to), "->" | "→" | "=>" | "-->");
+        let code = named
+            .names
+            .first()
+            .and_then(|name| self.columns.get(name))
+            .is_some_and(|column| self.beside(to, column).is_some());
+        let operator = code
+            || self.sentence.kind(to) == Some(Kind::Operator)
+                && !matches!(self.sentence.text(to), "->" | "→" | "=>" | "-->");
         let temporal = named
             .names
             .first()
@@ -251,4 +323,32 @@ impl Reader<'_> {
         scored.dedup_by(|one, other| one.1 == other.1);
         scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
     }
+}
+
+/// `where they are`, `where it is`: a place and no condition.
+pub(super) fn stays_put(sentence: &Sentence, at: usize) -> bool {
+    // `where the analysts can find them`
+    let found = sentence.is(at, &["where", "wherever"])
+        && (at + 2..at + 5).any(|here| sentence.is(here, &["can", "could", "will", "may", "might", "would"]))
+        && (at + 3..at + 8).any(|here| sentence.is(here, &["it", "them", "those", "that", "work", "look"]));
+    found
+        || sentence.is(at, &["where", "wherever"])
+            && sentence.is(at + 1, &["they", "it", "that", "those", "these", "she", "he", "we", "everything"])
+            && sentence.is(
+                at + 2,
+                &[
+                    "are", "is", "were", "was", "belong", "belongs", "live", "lives", "sit", "sits", "go", "goes",
+                    "should", "come", "comes", "end", "ends", "must",
+                ],
+            )
+}
+
+/// The literals of a moment that is said here (its first day, and the first after it where it lasts longer than one), and
+/// how many tokens say it.
+pub(super) fn moment_text(sentence: &Sentence, at: usize, now: DateTime<Utc>) -> Option<(Vec<String>, usize)> {
+    let (moment, used) = moment::read(sentence, at, now)?;
+    let timed = used > 1 || sentence.text(at).len() >= 8;
+    let (first, next) = predicate::edges(&moment).filter(|_| timed)?;
+    let long = matches!(moment, moment::Moment::Range(..));
+    first.starts_with('\'').then(|| (std::iter::once(first).chain(next.filter(|_| long)).collect(), used))
 }

@@ -1,6 +1,7 @@
 //! Predicates and how they are joined.
 
 mod beside;
+mod comparison;
 mod edge;
 
 use super::Reader;
@@ -10,9 +11,9 @@ use crate::agent::builtin::knowledge::{Column, ColumnKind};
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
 use crate::agent::builtin::token::Kind;
-use beside::participle;
+pub(super) use edge::edges;
 pub(super) use edge::{ago, on};
-use edge::{day, edges, escaped, in_values, sql_moment};
+use edge::{day, escaped, in_values, sql_moment};
 
 /// An expression, the token after it, and what was assumed for it.
 pub(super) type Parsed = Option<(Expression, usize, Vec<String>)>;
@@ -81,12 +82,26 @@ impl Reader<'_> {
             let (inner, to, assumed) = self.unary(at + 1)?;
             return Some((inner.negated(), to, assumed));
         }
+        // `who are not from country CH`
+        let copula =
+            usize::from(self.sentence.is(at, &["are", "is", "were", "was", "come", "comes", "aren't", "isn't"]));
+        let not = usize::from(self.sentence.is(at + copula, &["not"]));
+        let from = at + copula + not;
+        if self.sentence.is(from, &["from", "in", "of"])
+            && let Some((to, named)) = self.columns.mention(self.sentence, from + 1, self.free)
+            && let Some(column) =
+                self.columns.get(named.names.first()?).filter(|column| self.beside(to, column).is_some())
+        {
+            let negated = not == 1 || self.sentence.is(at, &["aren't", "isn't"]);
+            return self.plain(column, if negated { "<>" } else { "=" }, to, Vec::new());
+        }
         self.absent(at).or_else(|| self.predicate(at))
     }
 
     fn predicate(&self, at: usize) -> Parsed {
         let (to, named) = match self.columns.mention(self.sentence, at, self.free) {
             Some(found) => found,
+            None if self.sentence.is(at, &["a", "an", "the"]) => return self.predicate(at + 1),
             None => self.columns.loose_mention(self.sentence, at, self.free).filter(|(to, _)| self.compares(*to))?,
         };
         let column = self.columns.get(named.names.first()?)?;
@@ -103,6 +118,10 @@ impl Reader<'_> {
                 return Some((expression, end, assumed));
             }
         }
+        if let Some((operator, end)) = self.sign(to, column) {
+            let value = "0".to_owned();
+            return Some((Expression::Compare { column: column.name.clone(), operator, value }, end, assumed));
+        }
         if let Some((comparison, used)) = self.comparison(to, column) {
             return self.compared(column, comparison, to + used, assumed);
         }
@@ -113,152 +132,8 @@ impl Reader<'_> {
             .then(|| (Expression::Flag { column: column.name.clone(), negated: false }, to, assumed))
     }
 
-    /// Whether something that compares stands here.
-    pub(super) fn compares(&self, at: usize) -> bool {
-        let any = Column { kind: ColumnKind::Text, ..Column::default() };
-        self.comparison(at, &any).is_some() || self.sentence.is(at, &["older", "newer"])
-    }
-
-    /// The comparison that stands here and how many tokens it takes.
-    pub(super) fn comparison(&self, at: usize, column: &Column) -> Option<(Comparison, usize)> {
-        let sentence = self.sentence;
-        if sentence.kind(at) == Some(Kind::Operator) {
-            let operator = match sentence.text(at) {
-                "=" | "==" => "=",
-                "!=" | "<>" | "≠" => "<>",
-                "<" => "<",
-                ">" => ">",
-                "<=" | "≤" => "<=",
-                ">=" | "≥" => ">=",
-                _ => return None,
-            };
-            return Some((Comparison::Is(operator), 1));
-        }
-        // `a score of at least 60`
-        if sentence.is(at, &["of"]) {
-            if let Some((comparison, used)) = self.worded(at + 1, false, column) {
-                return Some((comparison, used + 1));
-            }
-            let value = matches!(sentence.kind(at + 1), Some(Kind::Number)) && column.kind == ColumnKind::Number
-                || sentence.get(at + 1).is_some_and(|token| token.quote == Some('\''));
-            return value.then_some((Comparison::Is("="), 1));
-        }
-        let mut lead = 0;
-        let copula = sentence.is(
-            at,
-            &[
-                "is", "are", "was", "were", "isn't", "isnt", "aren't", "arent", "be", "being", "has", "have", "equals",
-                "equal", "doesn't", "does", "do", "don't", "must", "should", "wasn't",
-            ],
-        );
-        let mut negated = sentence.is(at, &["isn't", "isnt", "aren't", "arent", "doesn't", "don't", "wasn't"]);
-        let equals = sentence.is(at, &["equals", "equal"]);
-        if copula {
-            lead += 1;
-            if sentence.is(at + lead, &["be", "been"]) {
-                lead += 1;
-            }
-            if sentence.is(at + lead, &["not"]) {
-                negated = true;
-                lead += 1;
-            }
-        } else if sentence.is(at, &["not", "never"]) {
-            negated = true;
-            lead += 1;
-        }
-        if equals {
-            return Some((
-                Comparison::Is(if negated { "<>" } else { "=" }),
-                lead + usize::from(sentence.is(at + lead, &["to"])),
-            ));
-        }
-        // `scac should be called carrier`, `phone is left out`: something happens to the column.
-        if copula && participle(sentence.word(at + lead)) {
-            return None;
-        }
-        self.worded(at + lead, negated, column).map(|(comparison, used)| (comparison, lead + used)).or_else(|| {
-            // `status is active`, `country not DE`
-            let means = copula || (negated && lead > 0);
-            means.then_some((Comparison::Is(if negated { "<>" } else { "=" }), lead))
-        })
-    }
-
-    fn worded(&self, at: usize, negated: bool, column: &Column) -> Option<(Comparison, usize)> {
-        let sentence = self.sentence;
-        let temporal = matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp);
-        let flip = |plain: &'static str, inverse: &'static str| Comparison::Is(if negated { inverse } else { plain });
-        let than = |at: usize| {
-            usize::from(sentence.is(at, &["than"]))
-                + 3 * usize::from(sentence.is(at + 1, &["or"]) && sentence.is(at + 2, &["equal"]))
-        };
-        let or_equal = |at: usize| sentence.is(at + 1, &["or"]) && sentence.is(at + 2, &["equal", "equals"]);
-        let to_after = |at: usize| usize::from(sentence.is(at, &["to"]));
-        Some(match sentence.word(at) {
-            "null" | "nil" | "none" | "empty" | "missing" | "blank" | "unset" => (Comparison::Null { negated }, 1),
-            "set" | "present" | "filled" | "known" | "populated" => (Comparison::Null { negated: !negated }, 1),
-            "exists" | "exist" => (Comparison::Null { negated: !negated }, 1),
-            "equal" | "equals" => (flip("=", "<>"), 1 + to_after(at + 1)),
-            "different" | "differs" | "differ" | "other" | "anything"
-                if sentence.is(at + 1, &["from", "than", "but"]) =>
-            {
-                (flip("<>", "="), 2)
-            }
-            "in" | "among" if sentence.text(at + 1) == "(" || !temporal && !sentence.is(at + 1, &["the"]) => {
-                (Comparison::In { negated }, 1)
-            }
-            "one" | "any" | "either" if sentence.is(at + 1, &["of"]) || sentence.is(at, &["either"]) => (
-                Comparison::In { negated },
-                1 + usize::from(sentence.is(at + 1, &["of"]))
-                    + usize::from(sentence.is(at + 2, &["the", "these", "those"])),
-            ),
-            "between" => (Comparison::Between { negated }, 1),
-            "like" | "ilike" | "matches" | "matching" => (Comparison::Like { negated }, 1),
-            "contains" | "containing" | "contain" | "includes" | "include" | "including" => {
-                (Comparison::Contains { negated }, 1)
-            }
-            "starts" | "begins" | "starting" | "beginning" | "start" | "begin"
-                if sentence.is(at + 1, &["with", "by", "in"]) =>
-            {
-                (Comparison::StartsWith { negated }, 2)
-            }
-            "ends" | "ending" | "end" if sentence.is(at + 1, &["with", "in", "on", "by"]) => {
-                (Comparison::EndsWith { negated }, 2)
-            }
-            "older" if sentence.is(at + 1, &["than"]) => (Comparison::Age("<"), 2),
-            "newer" | "younger" if sentence.is(at + 1, &["than"]) => (Comparison::Age(">"), 2),
-            "more" | "greater" | "larger" | "bigger" | "higher" | "later" if sentence.is(at + 1, &["than"]) => (
-                if or_equal(at + 1) { flip(">=", "<") } else { flip(">", "<=") },
-                1 + than(at + 1) + usize::from(or_equal(at + 1) && sentence.is(at + 4, &["to"])),
-            ),
-            "less" | "smaller" | "lower" | "fewer" | "earlier" if sentence.is(at + 1, &["than"]) => (
-                if or_equal(at + 1) { flip("<=", ">") } else { flip("<", ">=") },
-                1 + than(at + 1) + usize::from(or_equal(at + 1) && sentence.is(at + 4, &["to"])),
-            ),
-            "no" if sentence.is(at + 1, &["less", "fewer", "earlier"]) && sentence.is(at + 2, &["than"]) => {
-                (Comparison::Is(">="), 3)
-            }
-            "no" if sentence.is(at + 1, &["more", "later"]) && sentence.is(at + 2, &["than"]) => {
-                (Comparison::Is("<="), 3)
-            }
-            "above" | "over" | "exceeds" | "exceeding" | "exceed" | "after" | "beyond" | "past" => (flip(">", "<="), 1),
-            "below" | "under" | "beneath" | "before" => (flip("<", ">="), 1),
-            "prior" if sentence.is(at + 1, &["to"]) => (flip("<", ">="), 2),
-            "on" if sentence.is(at + 1, &["or"]) && sentence.is(at + 2, &["after"]) => (Comparison::Is(">="), 3),
-            "on" if sentence.is(at + 1, &["or"]) && sentence.is(at + 2, &["before"]) => (Comparison::Is("<="), 3),
-            "at" if sentence.is(at + 1, &["least"]) => (flip(">=", "<"), 2),
-            "at" if sentence.is(at + 1, &["most"]) => (flip("<=", ">"), 2),
-            "minimum" | "min" => (Comparison::Is(">="), 1 + usize::from(sentence.is(at + 1, &["of"]))),
-            "maximum" | "max" => (Comparison::Is("<="), 1 + usize::from(sentence.is(at + 1, &["of"]))),
-            "since" => (Comparison::Is(">="), 1),
-            "from" if temporal => (Comparison::Is(">="), 1),
-            "until" | "till" | "through" if temporal => (Comparison::Is("<="), 1),
-            "up" if sentence.is(at + 1, &["to"]) => (Comparison::Is("<="), 2),
-            _ => return None,
-        })
-    }
-
     /// The right side of a comparison.
-    fn compared(&self, column: &Column, comparison: Comparison, at: usize, assumed: Vec<String>) -> Parsed {
+    pub(super) fn compared(&self, column: &Column, comparison: Comparison, at: usize, assumed: Vec<String>) -> Parsed {
         let name = column.name.clone();
         let temporal = matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp);
         let (expression, to) = match comparison {
@@ -311,6 +186,10 @@ impl Reader<'_> {
         if self.sentence.is(at, &["null"]) {
             return Some((Expression::Null { column: name, negated: operator == "<>" }, at + 1, assumed));
         }
+        if matches!(operator, "=" | "<>") && self.range(at + skip, column) {
+            let (expression, to) = self.between(column, at + skip, operator == "<>")?;
+            return Some((expression, to, assumed));
+        }
         let (value, used) = self.value(at + skip, column)?;
         let mut to = at + skip + used;
         if column.kind == ColumnKind::Boolean {
@@ -343,7 +222,10 @@ impl Reader<'_> {
         let mut values = Vec::new();
         let mut to = at;
         let mut closed = false;
+        // `DE / AT`: strokes take no `or`.
+        let mut strokes = false;
         while !closed {
+            strokes |= self.sentence.text(to) == "/";
             let comma = usize::from(self.sentence.text(to) == "," || self.sentence.text(to) == "/");
             let or = usize::from(self.sentence.is(to + comma, &["or", "nor"]));
             if comma + or == 0 {
@@ -368,7 +250,7 @@ impl Reader<'_> {
             closed = or > 0;
         }
         // A list that never comes to its `or` was no list.
-        closed.then_some((values, to))
+        (closed || strokes && !values.is_empty()).then_some((values, to))
     }
 
     /// `(a, b)`, `a, b and c`.
@@ -380,7 +262,7 @@ impl Reader<'_> {
         here += used;
         loop {
             let comma = usize::from(matches!(self.sentence.text(here), "," | "/"));
-            let word = usize::from(self.sentence.is(here + comma, &["or", "and", "&"]));
+            let word = usize::from(self.sentence.is(here + comma, &["or", "and", "&", "nor"]));
             if comma + word == 0 {
                 break;
             }
@@ -396,8 +278,10 @@ impl Reader<'_> {
 
     fn between(&self, column: &Column, at: usize, negated: bool) -> Option<(Expression, usize)> {
         let name = column.name.clone();
-        let joins =
-            |at: usize| self.sentence.is(at, &["and", "to", "&"]) || matches!(self.sentence.text(at), "-" | "–");
+        let joins = |at: usize| {
+            self.sentence.is(at, &["and", "to", "&", "until", "till", "through"])
+                || matches!(self.sentence.text(at), "-" | "–")
+        };
         if matches!(column.kind, ColumnKind::Date | ColumnKind::Timestamp) {
             let (low, used) = moment::read(self.sentence, at, self.now)?;
             let middle = at + used;
@@ -467,7 +351,7 @@ impl Reader<'_> {
         }
         let (moment, used) = moment::read(self.sentence, at + lead, self.now)?;
         let onwards = self.sentence.is(at + lead + used, &["onwards", "onward"])
-            || (self.sentence.is(at + lead + used, &["on", "and"])
+            || (self.sentence.is(at + lead + used, &["on", "and", "or"])
                 && self.sentence.is(at + lead + used + 1, &["later", "after", "onwards"]));
         if onwards {
             let words = if self.sentence.is(at + lead + used, &["onwards", "onward"]) { 1 } else { 2 };

@@ -1,6 +1,6 @@
 //! Questions about the workspace, and which of them are requests after all.
 
-use super::{Intent, NOT_OURS, Standing, any, has, has_place, moves, opening, says};
+use super::{Intent, NOT_OURS, Standing, any, has, has_place, moves, opening, says, wants_data};
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::token::{Kind, Sentence};
 
@@ -102,7 +102,51 @@ pub(super) fn question(sentence: &Sentence, standing: Standing) -> Option<Intent
     {
         return Some(Intent::Runs(phase(sentence)));
     }
-    if says(sentence, "topics") {
+    let connected = any(sentence, &["connected", "connections", "hooked", "attached", "wired"])
+        || sentence.is(start, &["where"])
+            && any(sentence, &["can", "could"])
+            && any(sentence, &["load", "put", "send", "write", "copy", "store", "land", "move", "export"]);
+    if connected && !standing.asked && !standing.named {
+        return Some(Intent::Connections);
+    }
+    // `is Oracle something you can talk to?`
+    let system = (0..sentence.len()).any(|at| {
+        sentence.word(at).len() > 2
+            && lexicon::nickname(&crate::agent::builtin::fold::fold(sentence.text(at))).is_some()
+    });
+    let able = sentence.is(0, &["is", "are", "can", "could", "do", "does", "will", "would"])
+        && any(sentence, &["you", "towpath", "it"])
+        && any(
+            sentence,
+            &[
+                "talk",
+                "connect",
+                "support",
+                "supported",
+                "speak",
+                "handle",
+                "work",
+                "works",
+                "reach",
+                "possible",
+                "know",
+            ],
+        );
+    if system && able && !standing.asked && !standing.places {
+        return Some(Intent::Catalog);
+    }
+    if any(sentence, &["catalog", "catalogue", "connectors", "integrations"]) && !standing.asked {
+        return Some(Intent::Catalog);
+    }
+    // `what's been running lately?`, `did everything go through tonight?`
+    let runs = any(
+        sentence,
+        &["running", "progress", "ran", "succeed", "succeeded", "finish", "finished", "failed", "lately"],
+    ) || any(sentence, &["go", "went", "gone"]) && any(sentence, &["through", "well", "fine"]);
+    if runs && !standing.asked && !standing.named && !has(sentence, Class::Transfer) {
+        return Some(Intent::Runs(phase(sentence)));
+    }
+    if says(sentence, "topics") && !wants_data(sentence, standing) {
         return Some(Intent::Decline(NOT_OURS));
     }
     if lexicon::find(sentence, Class::Help)
@@ -116,6 +160,7 @@ pub(super) fn question(sentence: &Sentence, standing: Standing) -> Option<Intent
         && sentence.raw.trim_end().ends_with('?');
     (wh && !standing.asked
         && !standing.begun
+        && !wants_data(sentence, standing)
         && !has(sentence, Class::Transfer)
         && !any(sentence, &["data", "table", "tables", "columns", "schema", "rows"]))
     .then_some(Intent::Decline(NOT_OURS))
@@ -256,7 +301,8 @@ pub(super) fn objects(sentence: &Sentence, start: usize) -> Option<Intent> {
             "what's", "whats", "give", "get",
         ],
     );
-    if !asks {
+    // A long mail that opens with `see …` asks for more than to be shown something.
+    if !asks || sentence.len() > 18 && !sentence.raw.trim_end().ends_with('?') {
         return None;
     }
     let count = sentence.is(start, &["how"])

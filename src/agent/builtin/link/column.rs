@@ -141,6 +141,7 @@ impl Columns {
             if to > sentence.len()
                 || !(at..to).all(fits)
                 || sentence.kind(at) == Some(Kind::Number)
+                || (at..to).any(|here| sentence.contracted(here))
                 || sentence.kind(to - 1) == Some(Kind::Mark)
             {
                 continue;

@@ -61,12 +61,16 @@ impl Directory {
         for length in (1..=6).rev() {
             let to = at + length;
             if to > sentence.len()
-                || !(at..to).all(|at| free(at) && (sentence.kind(at) != Some(Kind::Mark) || sentence.text(at) == "-"))
+                || !(at..to).all(|here| {
+                    let inside = here > at && matches!(sentence.text(here), "-" | "'" | "’");
+                    free(here) && (sentence.kind(here) != Some(Kind::Mark) || inside)
+                })
+                || sentence.kind(to - 1) == Some(Kind::Mark)
             {
                 continue;
             }
             let folded = sentence.folded(at, to);
-            if folded.len() < 2 {
+            if folded.len() < 2 || (at..to).any(|here| sentence.contracted(here)) {
                 continue;
             }
             let names: Vec<String> = self

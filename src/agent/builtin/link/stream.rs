@@ -18,6 +18,8 @@ pub(crate) struct Streams {
     entries: Vec<Entry>,
     /// Every folded form that a name can be found by, so that other words are passed over at once.
     forms: HashSet<String>,
+    /// The words of names of several words, in the order of the alphabet.
+    bags: HashSet<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,12 +55,16 @@ enum Rank {
     Number,
     File,
     Stem,
+    /// The same words in another order: `api call log` for `log_api_call`.
+    Turned,
 }
 
 /// A name as written.
 struct Asked<'a> {
     name: &'a str,
     written: &'a str,
+    /// Its words in the order of the alphabet.
+    words: &'a str,
     qualified: bool,
 }
 
@@ -80,6 +86,8 @@ impl Asked<'_> {
             Some(Rank::File)
         } else if entry.stem != entry.name && same_but_number(&entry.stem, written) {
             Some(Rank::Stem)
+        } else if self.words.contains(' ') && bag(&entry.parts) == self.words {
+            Some(Rank::Turned)
         } else {
             None
         }
@@ -110,9 +118,33 @@ impl Streams {
             let known =
                 self.entries.iter().any(|entry| entry.connection == connection && entry.stream.stream == stream.stream);
             if !known {
-                let entry = entry(connection, stream);
-                self.forms.extend(entry.forms());
-                self.entries.push(entry);
+                self.entries.push(entry(connection, stream));
+            }
+        }
+        self.without_shared_prefix(connection);
+        self.bags.extend(self.entries.iter().filter(|entry| entry.parts.len() > 1).map(|entry| bag(&entry.parts)));
+        self.forms.extend(self.entries.iter().filter(|entry| entry.connection == connection).flat_map(Entry::forms));
+    }
+
+    /// `app_account`, `app_claim`, `app_address`: what most names of a source begin with is left out by people.
+    fn without_shared_prefix(&mut self, connection: &str) {
+        const FEW: usize = 3;
+        let own = |entry: &&mut Entry| entry.connection == connection && entry.parts.len() > 1;
+        let all = self.entries.iter().filter(|entry| entry.connection == connection).count();
+        let mut counts: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+        for entry in self.entries.iter_mut().filter(own) {
+            if let Some(first) = entry.parts.first() {
+                *counts.entry(first.clone()).or_default() += 1;
+            }
+        }
+        let shared: Vec<String> = counts
+            .into_iter()
+            .filter(|(_, count)| *count >= FEW && *count * 2 > all)
+            .map(|(prefix, _)| prefix)
+            .collect();
+        for entry in self.entries.iter_mut().filter(own) {
+            if entry.parts.first().is_some_and(|first| shared.contains(first)) && entry.stem == entry.name {
+                entry.stem = entry.parts.get(1..).unwrap_or_default().concat();
             }
         }
     }
@@ -134,10 +166,15 @@ impl Streams {
     /// [`Self::named`] among the streams of these connections.
     pub(crate) fn named_in(&self, name: &str, connections: Option<&[String]>) -> Option<Found> {
         let written = fold(name);
-        if written.is_empty() || name.contains(['*', '%']) || !singulars(&written).iter().any(|form| self.knows(form)) {
+        let words = bag(&parts(name));
+        let turned = words.contains(' ') && self.bags.contains(&words);
+        if written.is_empty()
+            || name.contains(['*', '%'])
+            || !turned && !singulars(&written).iter().any(|form| self.knows(form))
+        {
             return None;
         }
-        let asked = Asked { name, written: &written, qualified: name.contains('.') };
+        let asked = Asked { name, written: &written, words: &words, qualified: name.contains('.') };
         let among = |entry: &&Entry| connections.is_none_or(|connections| connections.contains(&entry.connection));
         let ranked: Vec<(&Entry, Rank)> =
             self.entries.iter().filter(among).filter_map(|entry| asked.rank(entry).map(|rank| (entry, rank))).collect();
@@ -153,7 +190,7 @@ impl Streams {
             })
             .map(|(entry, _)| candidate(entry))
             .collect();
-        Some(Found { candidates, how: if best == Rank::Stem { How::Part } else { How::Name } })
+        Some(Found { candidates, how: if best >= Rank::Stem { How::Part } else { How::Name } })
     }
 
     fn knows(&self, form: &str) -> bool {
@@ -224,7 +261,9 @@ impl Streams {
     ) -> Option<(usize, Found)> {
         for length in (1..=6).rev() {
             let to = at + length;
-            if to > sentence.len() || !(at..to).all(|here| free(here) && joins(sentence, here, at)) {
+            if to > sentence.len()
+                || !(at..to).all(|here| free(here) && joins(sentence, here, at) && !sentence.contracted(here))
+            {
                 continue;
             }
             if sentence.get(to - 1).is_some_and(|token| token.kind == Kind::Mark || token.kind == Kind::Operator) {
@@ -288,6 +327,13 @@ fn joins(sentence: &Sentence, at: usize, first: usize) -> bool {
         }
         _ => false,
     }
+}
+
+/// Words in the singular and in the order of the alphabet.
+fn bag(parts: &[String]) -> String {
+    let mut words: Vec<String> = parts.iter().map(|part| singulars(part).pop().unwrap_or_default()).collect();
+    words.sort_unstable();
+    words.join(" ")
 }
 
 fn candidate(entry: &Entry) -> Candidate {

@@ -1,6 +1,7 @@
 //! What one utterance says about *what* moves and *between what*: connections, namespaces, streams. Columns, filters, modes
 //! and schedules are read afterwards, when it is known which streams are meant.
 
+mod due;
 pub(super) mod namesake;
 mod namespace;
 mod object;
@@ -8,8 +9,12 @@ pub(super) mod passage;
 mod phrasal;
 mod place;
 mod region;
+mod stranger;
 mod target;
 mod wildcard;
+
+pub(super) use passage::begins;
+pub(super) use region::clause_start;
 
 use super::knowledge::{Knowledge, Known, Listing, all};
 use super::lexicon::{self, Class};
@@ -94,6 +99,8 @@ pub(super) struct Reading {
     pub transfer: bool,
     pub additive: bool,
     pub instead: bool,
+    /// Names of connections that play no part, and may be streams.
+    unclaimed: Vec<(usize, usize)>,
     /// Tokens that name a column of a stream that is spoken of.
     columns: Vec<bool>,
     /// Tokens of passages that only describe.
@@ -147,11 +154,28 @@ impl Reading {
 
 /// Reads the objects of an utterance. Asks for the listings that it takes.
 pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &Before) -> Known<(Reading, Streams)> {
+    let read = read_passages(say, know, directory, before, true)?;
+    // `Yesterday Jonas loaded the turbines by hand. Set that up properly`: what was told is what is asked for.
+    let told = read.0.uses.contains(&Use::Aside) && !read.0.has_objects() && !before.begun;
+    if told { read_passages(say, know, directory, before, false) } else { Ok(read) }
+}
+
+fn read_passages(
+    say: &str,
+    know: &Knowledge,
+    directory: &Directory,
+    before: &Before,
+    told: bool,
+) -> Known<(Reading, Streams)> {
     let mut reading = Reading { sentence: split_names(Sentence::new(say), directory), ..Reading::default() };
     phrasal::join(&mut reading.sentence);
     reading.uses = vec![Use::Free; reading.sentence.len()];
     region::shade(&mut reading);
-    passages(&mut reading);
+    if told {
+        passages(&mut reading);
+    } else {
+        reading.described = vec![false; reading.sentence.len()];
+    }
     reading.transfer = (0..reading.sentence.len())
         .any(|at| !reading.is(at, Use::Aside) && lexicon::is(&reading.sentence, at, Class::Transfer));
     reading.instead = reading
@@ -170,8 +194,11 @@ pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &
     if !reading.mentions.iter().any(|mention| !mention.left_out) {
         object::link(&mut reading, &streams, before, &everywhere);
     }
+    place::claim(&mut reading);
     columns(&mut reading, know, before)?;
     place::read_weak(&mut reading, directory, before, &streams);
+    stranger::read_slips(&mut reading, directory, before, &streams);
+    stranger::read_bare(&mut reading, directory, before);
     let listings = destinations(&reading, know, directory, before)?;
     namespace::read(&mut reading, directory, &listings, &streams, before);
     target::read(&mut reading);
@@ -190,7 +217,7 @@ pub(super) fn read(say: &str, know: &Knowledge, directory: &Directory, before: &
     wildcard::read(&mut reading, &streams);
     namespace::read_unknown(&mut reading, directory, before);
     object::read_unknown(&mut reading, &streams, before);
-    place::read_unknown(&mut reading, directory, before, &streams);
+    stranger::read_unknown(&mut reading, directory, before, &streams);
     object::settle(&mut reading, before);
     Ok((reading, streams))
 }
@@ -228,7 +255,8 @@ fn columns(reading: &mut Reading, know: &Knowledge, before: &Before) -> Known<()
             candidates.push(candidate);
         }
     }
-    if !unread || candidates.is_empty() || candidates.len() > FEW {
+    let several = reading.mentions.len() > 1;
+    if !(unread || several) || candidates.is_empty() || candidates.len() > FEW {
         return Ok(());
     }
     let schemas = all(candidates.iter().map(|candidate| know.schema(&candidate.connection, &candidate.stream)))?;
@@ -253,20 +281,28 @@ fn columns(reading: &mut Reading, know: &Knowledge, before: &Before) -> Known<()
 
 /// `student id` beside a mention of `students` is a column, and no second mention of the stream.
 fn part_of_columns(reading: &mut Reading, columns: &super::link::column::Columns) {
+    let sentence = &reading.sentence;
     let again: Vec<(usize, usize, usize)> = reading
         .mentions
         .iter()
         .enumerate()
-        .filter(|(index, mention)| {
-            reading.mentions.iter().enumerate().any(|(other, earlier)| {
-                other != *index && earlier.candidates.iter().any(|candidate| mention.candidates.contains(candidate))
-            })
-        })
+        .filter(|_| reading.mentions.len() > 1)
         .filter_map(|(index, mention)| {
             let own =
                 |at: usize| (mention.from..mention.to).contains(&at) || reading.free(at) || reading.is(at, Use::Shaded);
-            let (to, _) = columns.mention(&reading.sentence, mention.from, &own)?;
-            (to > mention.to).then_some((index, mention.from, to))
+            let (to, _) = columns.mention(sentence, mention.from, &own)?;
+            // `with a technician` beside work orders that have such a column: no second stream of technicians.
+            let spelled = mention.candidates.iter().any(|candidate| {
+                let last = candidate.stream.rsplit('.').next().unwrap_or_default();
+                super::fold::fold(last) == super::fold::fold(&mention.words)
+            });
+            let led = (mention.from.saturating_sub(2)..mention.from).any(|at| {
+                sentence.is(
+                    at,
+                    &["with", "have", "has", "having", "without", "where", "whose", "by", "no", "which", "lacking"],
+                )
+            });
+            (to > mention.to || led && !spelled).then_some((index, mention.from, to))
         })
         .collect();
     for (index, from, to) in again.into_iter().rev() {

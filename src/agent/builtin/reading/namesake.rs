@@ -11,7 +11,7 @@ pub(super) fn by_namespace(reading: &mut Reading) {
         (0..sentence.len()).any(|at| {
             let elsewhere = reading.is(at, Use::Namespace)
                 && reading.source_namespace.as_ref().is_none_or(|known| fold(known) != fold(sentence.text(at)));
-            let taken = elsewhere || reading.is(at, Use::Stream) || reading.is(at, Use::Connection);
+            let taken = elsewhere || reading.is(at, Use::Stream);
             !taken
                 && !sentence.is(at.wrapping_sub(1), &["not", "from"])
                 && names_namespace(sentence.text(at), namespace)

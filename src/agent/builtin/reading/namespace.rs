@@ -2,7 +2,7 @@
 
 use super::place::{Lead, is_to, lead};
 use super::{Before, Namespace, Place, Reading, Use, region};
-use crate::agent::builtin::fold::{fold, slips};
+use crate::agent::builtin::fold::{fold, parts, slips};
 use crate::agent::builtin::knowledge::Listing;
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
@@ -69,6 +69,11 @@ pub(super) fn read(
             reading.namespace = Some(Namespace { name, slip_of: None, of });
             reading.mark(at, to, Use::Namespace);
             mark_nouns(reading, at, to);
+        } else if let Some((name, of)) = asked.then(|| by_part(listings, sentence.text(at))).flatten() {
+            // The answer to `which namespace?`: `the mart` for `finance_mart`.
+            reading.namespace = Some(Namespace { name, slip_of: None, of });
+            reading.mark(at, at + 1, Use::Namespace);
+            mark_nouns(reading, at, at + 1);
         } else if let Some((namespace, table)) = sentence.text(at).split_once('.')
             && let Some((name, of)) = among(listings, namespace)
         {
@@ -146,6 +151,24 @@ fn among(listings: &[(String, Listing)], written: &str) -> Option<(String, Vec<S
     Some(((*first).clone(), spelled.iter().map(|(connection, _)| (*connection).clone()).collect()))
 }
 
+/// The only namespace that has this word in its name.
+fn by_part(listings: &[(String, Listing)], written: &str) -> Option<(String, Vec<String>)> {
+    let folded = fold(written);
+    if folded.len() < 3 || lexicon::word_is(&folded, Class::Determiner) {
+        return None;
+    }
+    let mut names: Vec<&String> = listings
+        .iter()
+        .flat_map(|(_, listing)| &listing.namespaces)
+        .filter(|name| parts(name).contains(&folded))
+        .collect();
+    names.dedup();
+    let [name] = names.as_slice() else { return None };
+    let holds = |listing: &Listing| listing.namespaces.contains(name);
+    let of = listings.iter().filter(|(_, listing)| holds(listing)).map(|(connection, _)| connection.clone()).collect();
+    Some(((*name).clone(), of))
+}
+
 fn mark_nouns(reading: &mut Reading, from: usize, to: usize) {
     let sentence = reading.sentence.clone();
     for at in [from.wrapping_sub(1), to] {
@@ -179,6 +202,14 @@ fn source_namespace(reading: &mut Reading, streams: &Streams, at: usize) {
     let noun = beside_noun(&sentence, at)
         || sentence.is(at + 1, &["database", "db"])
         || sentence.is(at.wrapping_sub(1), &["database", "db"]);
+    // `all of identity`
+    let whole = sentence.is(at.wrapping_sub(1), &["of"])
+        && at.checked_sub(2).is_some_and(|at| lexicon::word_is(sentence.word(at), Class::All));
+    if whole {
+        reading.source_namespace = Some(name.clone());
+        reading.mark(at, at + 1, Use::Namespace);
+        return;
+    }
     let from = place == Lead::Source
         || (noun && place != Lead::Destination && !after_destination(reading, at))
         || after_source(reading, at);
@@ -254,6 +285,14 @@ pub(super) fn read_unknown(reading: &mut Reading, directory: &Directory, before:
             || reading.is_column(at) && !beside_noun(&sentence, at)
             || directory.foreign_system(&sentence, at).is_some()
         {
+            continue;
+        }
+        // `ICU (ward_code)`: a value, and its column behind it.
+        if sentence.text(at + 1) == "(" && reading.is_column(at + 2) {
+            continue;
+        }
+        // `tech_id -> worker_id`: another name of a column.
+        if at >= 2 && reading.is_column(at - 2) && is_to(&sentence, at - 1) {
             continue;
         }
         let table = lexicon::is(&sentence, at + 1, Class::Table)

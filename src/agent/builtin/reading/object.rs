@@ -1,6 +1,8 @@
 //! Which streams are meant: by name, with a slip, to be left out, and names that are none.
 
-use super::place::{Lead, lead, run_end};
+use super::due::{asks_for_itself, due, in_list, says_when};
+use super::place::{Lead, lead};
+use super::stranger::run_end;
 use super::{Before, Mention, Reading, Use, passage};
 use crate::agent::builtin::fold::fold;
 use crate::agent::builtin::lexicon::{self, Class};
@@ -21,21 +23,34 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
         // `a where …, b where …`: a new stream begins inside what was read as one condition.
         let readable = |at: usize| free(at) || uses.get(at) == Some(&Use::Shaded) && begins_anew(&sentence, at);
         let found = (readable(at) && asked.get(at) == Some(&true) && !elsewhere(&sentence, at, before))
-            .then(|| streams.mention(&sentence, at, &readable, listed(reading, &sentence, at, before)))
+            .then(|| {
+                let due = listed(reading, &sentence, at, before) || of_place(reading, &sentence, at);
+                streams.mention(&sentence, at, &readable, due)
+            })
             .flatten();
-        let Some((to, found)) = found.filter(|(to, _)| {
-            let place = lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table);
-            // `orders as past_orders`: a name that it is to have.
-            let target = sentence.is(at.wrapping_sub(1), &["as", "called", "named"]) && !reading.mentions.is_empty();
-            let other = place || target || owns(&sentence, *to);
-            !other && !lexicon::is(&sentence, *to, Class::Column)
-        }) else {
+        // `the finance team needs …`, `Study protocol 7 needs …`
+        let Some((to, found)) = found
+            .filter(|(to, _)| !asks_for_itself(&sentence, to + usize::from(!lexicon::is_known(sentence.word(*to)))))
+            .filter(|(to, _)| {
+                let place = lead(&sentence, at) == Lead::Destination && !lexicon::is(&sentence, *to, Class::Table);
+                // `orders as past_orders`: a name that it is to have.
+                let target = sentence.is(at.wrapping_sub(1), &["as", "called", "named"])
+                    && !sentence.is(at.wrapping_sub(2), &["well"])
+                    && !reading.mentions.is_empty();
+                let other = place || target || owns(&sentence, *to);
+                !other && !lexicon::is(&sentence, *to, Class::Column)
+            })
+        else {
             at += 1;
             continue;
         };
         reading.mark(at, to, Use::Stream);
         mark_nouns(reading, at, to);
-        let spurned = spurned(&sentence, at) || passage::unwanted(&sentence, at);
+        corrected(reading, &sentence, at);
+        // `vat isn't needed in invoice`: a column of it, and not the stream.
+        let holds = (at.saturating_sub(2)..at).any(|here| sentence.is(here, &["in", "of", "from", "for"]))
+            && reading.mentions.iter().any(|known| known.candidates.iter().any(|one| found.candidates.contains(one)));
+        let spurned = spurned(&sentence, at) || passage::unwanted(&sentence, at) && !holds;
         if spurned {
             // `orders — no, not orders, seats`: what was said before is taken back.
             reading.mentions.retain(|mention| !mention.candidates.iter().any(|known| found.candidates.contains(known)));
@@ -49,6 +64,32 @@ pub(super) fn link(reading: &mut Reading, streams: &Streams, before: &Before, as
             left_out: left_out || spurned,
         });
         at = to;
+    }
+}
+
+/// `guilds, no wait, guild_members`: what was said right before is taken back.
+fn corrected(reading: &mut Reading, sentence: &Sentence, at: usize) {
+    const AROUND: &[&str] =
+        &["the", "er", "erm", "uh", "um", "hm", "hmm", "oh", "make", "that", "it", "or", "table", "of"];
+    let Some(last) = reading.mentions.last().filter(|last| !last.left_out && last.to < at && at - last.to <= 8) else {
+        return;
+    };
+    let (mut here, mut found) = (last.to, false);
+    while here < at {
+        if let Some(length) = lexicon::phrase(sentence, here, Class::Correction) {
+            found = true;
+            here += length;
+        } else if sentence.kind(here) == Some(Kind::Mark) || sentence.is(here, AROUND) {
+            here += 1;
+        } else {
+            return;
+        }
+    }
+    if found
+        && here == at
+        && let Some(last) = reading.mentions.pop()
+    {
+        reading.mark(last.from, at, Use::Aside);
     }
 }
 
@@ -83,6 +124,29 @@ fn begins_anew(sentence: &Sentence, at: usize) -> bool {
     let joined =
         sentence.is(at.wrapping_sub(1 + the), &["and", "plus"]) || sentence.text(at.wrapping_sub(1 + the)) == ",";
     joined && (at + 1..at + 4).any(|here| sentence.is(here, &["where", "whose", "having"]))
+}
+
+/// `the entries of the shift logbook`: an everyday word that a place is said to have.
+fn of_place(reading: &Reading, sentence: &Sentence, at: usize) -> bool {
+    let mut here = at + 2;
+    while lexicon::word_is(sentence.word(here), Class::Determiner) {
+        here += 1;
+    }
+    let of = sentence.is(at + 1, &["of"]) && reading.is(here, Use::Connection);
+    // `the logbook's entries`
+    let owned =
+        at >= 3 && sentence.is(at - 1, &["s"]) && (at.saturating_sub(4)..at).any(|at| reading.is(at, Use::Connection));
+    // `entries from the logbook`, at the head of what is said
+    let mut place = at + 2;
+    while lexicon::word_is(sentence.word(place), Class::Determiner) {
+        place += 1;
+    }
+    let heads = at == 0 && reading.source.is_some();
+    let opens = heads
+        || (at == 0 || sentence.kind(at - 1) == Some(Kind::Mark))
+            && lexicon::is(sentence, at + 1, Class::From)
+            && reading.is(place, Use::Connection);
+    of || owned || opens
 }
 
 /// Whether a list of streams goes on here, so that an everyday word names one too.
@@ -121,7 +185,17 @@ fn mark_nouns(reading: &mut Reading, from: usize, to: usize) {
 fn leaves_out(sentence: &Sentence, at: usize, before: bool, names: &dyn Fn(usize) -> bool) -> bool {
     if let Some(length) = lexicon::phrase(sentence, at, Class::Except) {
         // `drop a copy of orders`, `no, the orders`: not a word for leaving out here.
-        let deny = sentence.is(at, &["no"]) && matches!(sentence.text(at + length), "," | "." | "");
+        // `every insert, update and delete of …`
+        let events = sentence.is(at, &["delete", "deletes", "remove"])
+            && (at.saturating_sub(4)..at).any(|here| sentence.is(here, &["insert", "update", "inserts", "updates"]));
+        if events {
+            return before;
+        }
+        let lacks = sentence.is(
+            at.wrapping_sub(1),
+            &["have", "has", "had", "is", "are", "got", "see", "there's", "find", "getting", "still", "missing"],
+        );
+        let deny = sentence.is(at, &["no"]) && (lacks || matches!(sentence.text(at + length), "," | "." | ""));
         let mut object = at + length;
         while sentence
             .is(object, &["the", "our", "my", "any", "all", "those", "of", "from", "table", "tables", "a", "for"])
@@ -197,7 +271,9 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
             Some(token) if token.kind == Kind::Quoted => token.quote != Some('\''),
             Some(token) => {
                 token.kind == Kind::Word
-                    && !lexicon::is_english(&token.word)
+                    && (!lexicon::is_english(&token.word)
+                        || in_list(reading, &sentence, at)
+                        || left_out && before.focus.as_deref() == Some("streams") && !lexicon::is_known(&token.word))
                     && token.word != "s"
                     && !token.text.contains("://")
                     && token.word.chars().any(char::is_alphabetic)
@@ -205,7 +281,8 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
             None => false,
         };
         let described = reading.described.get(at) == Some(&true) && !reading.mentions.is_empty();
-        let namespace = reading.mentions.iter().flat_map(|mention| &mention.candidates).any(|candidate| {
+        let known = reading.mentions.iter().flat_map(|mention| &mention.candidates).chain(&before.picked);
+        let namespace = known.clone().any(|candidate| {
             candidate.stream.rsplit_once('.').is_some_and(|(namespace, _)| fold(namespace) == fold(sentence.text(at)))
         });
         if !named
@@ -219,6 +296,11 @@ pub(super) fn read_unknown(reading: &mut Reading, streams: &Streams, before: &Be
             continue;
         }
         let to = if sentence.kind(at) == Some(Kind::Quoted) { at + 1 } else { run_end(reading, at) };
+        if asks_for_itself(&sentence, to) {
+            reading.mark(at, to, Use::Aside);
+            at = to;
+            continue;
+        }
         let compound = reading.mentions.iter().position(|mention| {
             mention.to == at
                 && mention.how != How::Slip
@@ -288,152 +370,19 @@ fn resolve(
     reading.unknown.push((words, from));
 }
 
-/// A word of time: `since`, `before 2020`, `in the last week`.
-fn says_when(sentence: &Sentence, at: usize) -> bool {
-    sentence.is(
-        at,
-        &[
-            "since",
-            "before",
-            "after",
-            "between",
-            "until",
-            "till",
-            "in",
-            "on",
-            "during",
-            "within",
-            "this",
-            "last",
-            "at",
-            "yesterday",
-            "today",
-            "from",
-            "by",
-            "over",
-            "more",
-            "less",
-            "under",
-        ],
-    )
-}
-
 /// `housekeping tasks` for `housekeeping_tasks`: the slip and the everyday word beside it are one name.
 fn two_words(reading: &Reading, streams: &Streams, at: usize, to: usize) -> Option<(usize, usize, Found)> {
     let word = |here: usize| reading.free(here) && reading.sentence.kind(here) == Some(Kind::Word);
-    [(at, to + 1), (at.wrapping_sub(1), to)]
+    [Some((at, to + 1)), at.checked_sub(1).map(|at| (at, to))]
         .into_iter()
+        .flatten()
         .filter(|(from, end)| (*from..*end).all(word) && end - from <= 3)
         .find_map(|(from, end)| streams.slip(reading.sentence.span(from, end)).map(|found| (from, end, found)))
 }
 
-/// Whether a stream is due where an unknown name stands.
-fn due(reading: &Reading, sentence: &Sentence, at: usize, to: usize, before: &Before) -> bool {
-    let treated = [Class::Hash, Class::Mask, Class::Redact, Class::Partial, Class::Nullify]
-        .iter()
-        .any(|class| lexicon::is(sentence, to, *class));
-    if treated
-        || sentence.kind(to) == Some(Kind::Operator) && !matches!(sentence.text(to), "->" | "→" | "=>")
-        || reading.is(to, Use::Stream)
-    {
-        return false;
-    }
-    if lexicon::is(sentence, to, Class::Column) || sentence.is(at.wrapping_sub(1), &["column", "field", "as"]) {
-        return false;
-    }
-    if lexicon::is(sentence, to, Class::Table) {
-        return lead(sentence, at) != Lead::Destination;
-    }
-    let focus = before.focus.as_deref() == Some("streams");
-    anchor(reading, sentence, at, before).unwrap_or(focus && sentence.len() <= 6)
-}
-
-/// What the words before make of an unknown name: true where a stream is due, false where it is not, `None` undecided.
-fn anchor(reading: &Reading, sentence: &Sentence, at: usize, before: &Before) -> Option<bool> {
-    let mut here = at;
-    for _ in 0..8 {
-        here = here.checked_sub(1)?;
-        let word = sentence.word(here);
-        if reading.is(here, Use::Stream) || reading.is(here, Use::Unknown) {
-            // Only behind a comma or an `and` does a list go on.
-            return Some((here + 1..at).any(|at| separates(sentence, at)) || lexicon::word_is(word, Class::Table));
-        }
-        if reading.is(here, Use::Connection) || reading.is(here, Use::Namespace) || reading.is(here, Use::Target) {
-            // `the postgres invoices`: right behind the source.
-            return Some(
-                here + 1 == at
-                    && lead(sentence, here) != Lead::Destination
-                    && reading.transfer
-                    && reading.destination.as_ref().is_none_or(|place| !place.words.contains(sentence.text(here))),
-            );
-        }
-        if separates(sentence, here) {
-            continue;
-        }
-        let verb = (0..3).any(|back| {
-            here.checked_sub(back)
-                .is_some_and(|start| lexicon::phrase(sentence, start, Class::Transfer) == Some(back + 1))
-        });
-        if verb || lexicon::word_is(word, Class::Table) {
-            return Some(true);
-        }
-        if [
-            Class::Hash,
-            Class::Mask,
-            Class::Redact,
-            Class::Partial,
-            Class::Nullify,
-            Class::Rename,
-            Class::Cast,
-            Class::Key,
-            Class::Select,
-        ]
-        .iter()
-        .any(|class| lexicon::word_is(word, *class))
-            && !lexicon::word_is(word, Class::WeakTransfer)
-        {
-            return Some(false);
-        }
-        if sentence.is(
-            here,
-            &[
-                "by", "on", "using", "where", "with", "from", "into", "to", "in", "as", "at", "every", "under",
-                "between", "than", "is", "are", "not",
-            ],
-        ) {
-            return Some(false);
-        }
-        if sentence.is(here, &["of", "for"]) {
-            let noun = here.checked_sub(1).map_or("", |at| sentence.word(at));
-            return Some(
-                lexicon::word_is(noun, Class::Ingestion)
-                    || lexicon::word_is(noun, Class::Table)
-                    || sentence.is(here, &["of"]) && (lexicon::word_is(noun, Class::Generic) || reading.transfer),
-            );
-        }
-        if lexicon::word_is(word, Class::WeakTransfer) {
-            let objects = reading.transfer
-                || reading.destination.is_some()
-                || before.begun
-                || (0..sentence.len()).any(|at| lexicon::word_is(sentence.word(at), Class::Ingestion));
-            return Some(objects);
-        }
-        if lexicon::is(sentence, here, Class::Also) && before.begun {
-            return Some(true);
-        }
-        let skip = lexicon::word_is(word, Class::Determiner)
-            || lexicon::word_is(word, Class::Filler)
-            || lexicon::word_is(word, Class::Generic)
-            || matches!(sentence.text(here), "'" | "(" | ":" | "s");
-        if !skip {
-            return Some(false);
-        }
-    }
-    None
-}
-
-fn separates(sentence: &Sentence, at: usize) -> bool {
-    matches!(sentence.text(at), "," | "&" | "+" | "/") || sentence.is(at, &["and", "plus", "or", "n", "also"])
+pub(super) fn separates(sentence: &Sentence, at: usize) -> bool {
+    let listed = sentence.text(at) == ";" && sentence.kind(at + 1) == Some(Kind::Word);
+    listed || matches!(sentence.text(at), "," | "&" | "+" | "/") || sentence.is(at, &["and", "plus", "or", "n", "also"])
 }
 
 /// Decides what was left open until everything was read.
@@ -454,13 +403,20 @@ pub(super) fn settle(reading: &mut Reading, before: &Before) {
     let (kept, dropped): (Vec<Mention>, Vec<Mention>) = reading.mentions.drain(..).partition(relevant);
     reading.mentions = kept;
     for mention in dropped {
-        reading.mark(mention.from, mention.to, Use::Free);
+        // A stream in its very name stays one, wanted or not; `customer` may as well be a column.
+        let exact = mention.candidates.iter().any(|candidate| {
+            let last = candidate.stream.rsplit('.').next().unwrap_or_default();
+            fold(last) == fold(&mention.words)
+        });
+        reading.mark(mention.from, mention.to, if exact { Use::Aside } else { Use::Free });
     }
     super::namesake::by_namespace(reading);
     reading.mentions.sort_by_key(|mention| mention.from);
     let adding = (0..sentence.len()).any(|at| {
         lexicon::is(&sentence, at, Class::Also) && !(sentence.is(at, &["more", "on", "plus"]))
             || sentence.is(at, &["plus"]) && at <= 1
-    }) || (sentence.is(0, &["and", "plus"]) && sentence.len() > 1);
+    }) || (sentence.is(0, &["and", "plus"]) && sentence.len() > 1)
+        || (0..sentence.len())
+            .any(|at| sentence.is(at, &["forgot", "along", "missing", "forgotten"]) && !sentence.is(at + 1, &["with"]));
     reading.additive = adding && before.begun;
 }

@@ -209,7 +209,13 @@ fn ends(sentence: &Sentence, at: usize) -> bool {
     let glued = sentence.get(at + 1).is_some_and(|token| token.glued);
     let abbreviated =
         sentence.is(at.wrapping_sub(1), &["mr", "mrs", "ms", "dr", "st", "no", "e.g", "i.e", "etc", "vs"]);
+    // `tables: seats; tickets`: the next item of a list.
+    let item = sentence.text(at) == ";"
+        && (at + 1..at + 4).any(|here| {
+            here >= sentence.len() || sentence.text(here) == ";" || here > at + 1 && begins(sentence, here)
+        });
     sentence.kind(at) == Some(Kind::Mark)
+        && !item
         && matches!(sentence.text(at), "." | "!" | "?" | ";")
         && !glued
         && !abbreviated
@@ -225,7 +231,21 @@ pub(crate) fn begins(sentence: &Sentence, at: usize) -> bool {
         return false;
     }
     let line = sentence.raw.get(..before.end).unwrap_or("").rsplit('\n').next().unwrap_or("");
-    gap.matches('\n').count() > 1 || is_bullet(sentence, at) || line.chars().count() < WRAPPED
+    gap.matches('\n').count() > 1
+        || is_bullet(sentence, at)
+        || sentence.text(at) == ">"
+        || line.chars().count() < WRAPPED
+}
+
+/// `> Could we get the tickets too?`: a line of somebody else's mail.
+fn is_quoted(sentence: &Sentence, at: usize) -> bool {
+    sentence.text(at) == ">"
+        && (at == 0 || {
+            let (before, token) = (sentence.get(at - 1), sentence.get(at));
+            before.zip(token).is_some_and(|(before, token)| {
+                sentence.raw.get(before.end..token.start).is_some_and(|gap| gap.contains('\n'))
+            })
+        })
 }
 
 fn is_bullet(sentence: &Sentence, at: usize) -> bool {
@@ -243,6 +263,9 @@ fn purpose(sentence: &Sentence, from: usize, to: usize) -> Purpose {
     let polite = any(&["can", "could", "would"]) && any(&["you", "we", "i"]);
     // `phones are left out`, `it must be loaded`: nothing of the past.
     let past = (from..to).any(|at| is_past(sentence.word(at)) && !(at > from && sentence.is(at - 1, PASSIVE)));
+    if is_quoted(sentence, from) {
+        return Purpose::Aside;
+    }
     let listed = is_bullet(sentence, from) || (from..to.min(from + 4)).any(|at| matches!(sentence.text(at), ":" | "="));
     // `if it ran at six, we'd be happy`: a wish.
     let wish = sentence.is(from, &["if"]) || any(&["we'd", "i'd", "we'll", "we're"]);
@@ -298,6 +321,23 @@ fn signature(sentence: &Sentence, passages: &mut [Passage]) {
     }
 }
 
+/// `later on we will want …`: not now.
+fn later(sentence: &Sentence, at: usize) -> bool {
+    let word = |step: usize| sentence.word(at + step);
+    let when = matches!(word(0), "later" | "eventually" | "someday") && !matches!(word(1), "than")
+        || word(0) == "in" && matches!(word(1), "future")
+        || word(0) == "the" && word(1) == "future"
+        || word(0) == "some" && word(1) == "day"
+        || word(0) == "at" && word(1) == "some" && word(2) == "point"
+        || word(0) == "another" && matches!(word(1), "day" | "time");
+    when && (at.saturating_sub(8)..at + 9).any(|here| {
+        sentence.is(
+            here,
+            &["will", "may", "might", "we'll", "i'll", "can", "could", "want", "need", "follow", "come", "add", "do"],
+        )
+    })
+}
+
 /// Whether a place stands in a clause that says that something is not wanted: `we do not need the orders`, `the orders are
 /// not needed`, `there is no need to touch the orders`.
 pub(crate) fn unwanted(sentence: &Sentence, at: usize) -> bool {
@@ -313,8 +353,7 @@ pub(crate) fn unwanted(sentence: &Sentence, at: usize) -> bool {
         .map_or(sentence.len(), |here| here + usize::from(begins(sentence, here + 1)));
     (from..to).any(|here| {
         let word = |step: usize| sentence.word(here + step);
-        let negated =
-            matches!(word(0), "not" | "don't" | "dont" | "isn't" | "aren't" | "isnt" | "arent" | "never" | "doesn't");
+        let negated = lexicon::word_is(word(0), Class::Denial);
         let wanted = |step: usize| {
             matches!(
                 word(step),
@@ -323,12 +362,20 @@ pub(crate) fn unwanted(sentence: &Sentence, at: usize) -> bool {
         };
         let verb = |step: usize| matches!(word(step), "need" | "want" | "require" | "touch" | "care");
         negated && (wanted(1) || verb(1) || matches!(word(1), "really" | "yet" | "to") && (wanted(2) || verb(2)))
-            || word(0) == "no" && matches!(word(1), "need" | "use" | "interest") && !matches!(word(2), "for" | "of")
+            || word(0) == "no"
+                && (matches!(word(1), "use" | "interest") && !matches!(word(2), "for" | "of")
+                    || word(1) == "need"
+                        && word(2) == "to"
+                        && (lexicon::word_is(word(3), Class::Transfer) || lexicon::word_is(word(3), Class::Taking)))
             || word(0) == "no" && word(1) == "longer" && (verb(2) || wanted(2))
             || word(0) == "not" && word(1) == "interested"
             || word(0) == "can" && word(1) == "wait"
             || word(0) == "left" && word(1) == "alone"
             || word(0) == "next" && word(1) == "time"
+            || later(sentence, here)
+            || matches!(word(0), "stay" | "stays" | "remain" | "remains" | "leave")
+                && (1..4)
+                    .any(|step| word(step) == "where" && matches!(word(step + 1), "they" | "it" | "those" | "that"))
     }) && !(from..to).any(|here| sentence.is(here, &["filter", "schedule", "column", "columns", "rows"]))
 }
 

@@ -14,7 +14,9 @@ const VERBS: &[(&[&str], &str, &str)] = &[
         "excluding",
     ),
     (&["leave", "take", "strip", "cut"], "off", "excluding"),
-    (&["leave", "put", "send", "throw"], "aside", "excluding"),
+    (&["leave", "put", "send", "throw", "set"], "aside", "excluding"),
+    (&["leave", "keep", "leaving"], "behind", "excluding"),
+    (&["leave", "keep", "leaving"], "alone", "excluding"),
     (&["put", "bring", "add", "take", "get", "have"], "back", "restore"),
     (&["throw", "put", "chuck", "take", "add"], "in", "add"),
 ];

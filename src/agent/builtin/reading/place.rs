@@ -1,6 +1,7 @@
 //! Which connection is the source and which the destination.
 
-use super::{Before, Place, Reading, Use, passage, region};
+use super::{Before, Place, Reading, Use, passage};
+use crate::agent::builtin::fold::fold;
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
 use crate::agent::builtin::link::connection::{Directory, Mention};
@@ -34,7 +35,7 @@ pub(crate) fn lead(sentence: &Sentence, from: usize) -> Lead {
         {
             return Lead::Instead;
         }
-        if word == "not" && sentence.text(before.wrapping_sub(1)) == "," {
+        if word == "not" && (before == 0 || matches!(sentence.text(before - 1), "," | "-" | "–" | "—" | "(")) {
             return Lead::Instead;
         }
         if sentence.is(before, &["from", "form", "frm", "fromm"])
@@ -108,7 +109,12 @@ pub(crate) fn lead(sentence: &Sentence, from: usize) -> Lead {
                     | "first"
                     | "second"
             )
-            || matches!(sentence.text(before), "'" | "(" | "\"");
+            || matches!(sentence.text(before), "'" | "(" | "\"")
+            // `to: the notebook`
+            || matches!(sentence.text(before), ":" | "=")
+                && before.checked_sub(1).is_some_and(|at| {
+                    lexicon::word_is(sentence.word(at), Class::From) || lexicon::word_is(sentence.word(at), Class::To)
+                });
         if !skip {
             return Lead::None;
         }
@@ -145,8 +151,8 @@ pub(super) fn is_to(sentence: &Sentence, at: usize) -> bool {
 }
 
 #[derive(Clone, Debug)]
-struct Spotted {
-    mention: Mention,
+pub(super) struct Spotted {
+    pub(super) mention: Mention,
     lead: Lead,
 }
 
@@ -161,21 +167,37 @@ pub(super) fn read_strong(reading: &mut Reading, directory: &Directory, before: 
 /// Connections named by a word of their label or kind, where a place is meant and nothing else goes by that name.
 pub(super) fn read_weak(reading: &mut Reading, directory: &Directory, before: &Before, streams: &Streams) {
     let asked = before.focus.as_deref().is_some_and(|focus| focus.ends_with(".connection"));
+    let sentence = reading.sentence.clone();
     let asked_for: Vec<bool> = reading.described.iter().map(|described| !described).collect();
     let namespace = before.focus.as_deref() == Some("destination.namespace");
+    // `not the notebook, the lake`
+    let changed = before.begun
+        && (0..reading.sentence.len()).any(|at| matches!(lead(&reading.sentence, at), Lead::Instead))
+        && !reading.transfer;
     let spotted = spot(reading, directory, &asked_for, &|mention, lead| {
         if namespace && mention.to == mention.from + 1 {
             return false;
         }
         let noun = mention.to > mention.from + 1;
-        let place = matches!(lead, Lead::Source | Lead::Destination | Lead::Beside) || noun || asked;
+        // `all billing tables`
+        let held = lexicon::is(&sentence, mention.to, Class::Table)
+            && mention.from.checked_sub(1).is_some_and(|at| {
+                lexicon::word_is(sentence.word(at), Class::All)
+                    || lexicon::word_is(sentence.word(at), Class::Determiner)
+                        && at.checked_sub(1).is_some_and(|at| lexicon::word_is(sentence.word(at), Class::All))
+            });
+        let place = held
+            || matches!(lead, Lead::Source | Lead::Destination | Lead::Beside | Lead::Instead)
+            || noun
+            || asked
+            || changed;
         // A word of a label is no name: a stream of that name has been read before.
         place && !(lead == Lead::Source && streams.named(&mention.names.concat()).is_some())
     });
     assign(reading, directory, before, &spotted);
 }
 
-fn spot(
+pub(super) fn spot(
     reading: &mut Reading,
     directory: &Directory,
     asked: &[bool],
@@ -219,6 +241,7 @@ fn spot(
 }
 
 /// Gives each connection its role: by the words before it, by what it can be, by what is left.
+#[expect(clippy::too_many_lines, reason = "one way of saying it after the other")]
 fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted: &[Spotted]) {
     let sentence = reading.sentence.clone();
     let between = sentence.tokens.iter().any(|token| token.word == "between");
@@ -227,8 +250,11 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
         let next = spot.mention.to;
         let as_source = sentence.is(next, &["as", "is", "being"])
             && (next..next + 3).any(|at| sentence.is(at, &["source", "origin"]));
-        let as_destination = sentence.is(next, &["as", "is", "being"])
-            && (next..next + 3).any(|at| sentence.is(at, &["destination", "target", "sink"]));
+        // `the lake <- orders`
+        let receives = matches!(sentence.text(next), "<-" | "<=" | "←" | "<--" | "<");
+        let as_destination = receives && can(directory, spot, false)
+            || sentence.is(next, &["as", "is", "being"])
+                && (next..next + 3).any(|at| sentence.is(at, &["destination", "target", "sink"]));
         // `postgres to bigquery`, `mysql -> snowflake`
         let before_arrow = matches!(spot.lead, Lead::None)
             && is_to(&sentence, next)
@@ -255,6 +281,25 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
             if source { put_source(reading, directory, &spot) } else { put_destination(reading, directory, &spot) }
         }
     }
+    // `crew from crew`: what is led by a word is the place, and the other may be a stream of that name.
+    let led: Vec<Spotted> =
+        spotted.iter().filter(|spot| matches!(spot.lead, Lead::Source | Lead::Destination)).cloned().collect();
+    open.retain(|spot| {
+        // `rate cards … where they are: rates_drop`: a label that is said before the name itself.
+        let exact = |spot: &Spotted| {
+            matches!(spot.mention.names.as_slice(), [name] if fold(name) == sentence.folded(spot.mention.from, spot.mention.to))
+        };
+        let by_name = spotted.iter().any(|other| {
+            other.mention.from != spot.mention.from && other.mention.names == spot.mention.names && exact(other) && !exact(spot)
+        });
+        let again = (by_name || led.iter().any(|led| led.mention.names == spot.mention.names))
+            && matches!(spot.lead, Lead::None);
+        if again {
+            reading.mark(spot.mention.from, spot.mention.to, Use::Free);
+            reading.unclaimed.push((spot.mention.from, spot.mention.to));
+        }
+        !again
+    });
     for spot in open {
         let can = |source: bool| can(directory, &spot, source);
         let focus = before.focus.as_deref();
@@ -275,7 +320,26 @@ fn assign(reading: &mut Reading, directory: &Directory, before: &Before, spotted
             // `keep orders in sync with duckdb`, `put orders in duckdb`; `copy duckdb …` is read from.
             spot.lead != Lead::Beside
         };
-        if source { put_source(reading, directory, &spot) } else { put_destination(reading, directory, &spot) }
+        if source {
+            put_source(reading, directory, &spot);
+        } else {
+            put_destination(reading, directory, &spot);
+        }
+        let place = if source { &reading.source } else { &reading.destination };
+        if place.as_ref().is_some_and(|place| !place.names.iter().any(|name| spot.mention.names.contains(name))) {
+            // Its part is taken by another place: what is called like a connection may be a stream.
+            reading.mark(spot.mention.from, spot.mention.to, Use::Free);
+            reading.unclaimed.push((spot.mention.from, spot.mention.to));
+        }
+    }
+}
+
+/// Names of connections that turned out to be nothing else are no names of streams either.
+pub(super) fn claim(reading: &mut Reading) {
+    for (from, to) in std::mem::take(&mut reading.unclaimed) {
+        if (from..to).all(|at| reading.free(at)) {
+            reading.mark(from, to, Use::Connection);
+        }
     }
 }
 
@@ -302,7 +366,30 @@ fn misled(sentence: &Sentence, directory: &Directory, spotted: &[Spotted], index
     // `inside the shop`: where something lies, as likely as where it goes.
     let from = spot.mention.from;
     let lies = (from.saturating_sub(3)..from).any(|at| sentence.is(at, &["inside", "within"]));
-    !can(directory, spot, source) && can(directory, spot, !source) && (another || lies)
+    // `they go in main from the lake`: the place of a namespace that is written to.
+    let holds = source
+        && !spotted.iter().enumerate().any(|(other, spot)| other != index && spot.lead == Lead::Destination)
+        && goes_inside(sentence, from);
+    !can(directory, spot, source) && can(directory, spot, !source) && (another || lies || holds)
+}
+
+/// `in main from …`, `into the main schema of …`: a name behind a word of going, right before the word that leads a place.
+fn goes_inside(sentence: &Sentence, from: usize) -> bool {
+    let Some(word) = (from.saturating_sub(3)..from)
+        .rev()
+        .find(|at| lexicon::word_is(sentence.word(*at), Class::From) || sentence.is(*at, &["of"]))
+    else {
+        return false;
+    };
+    let mut name = word;
+    while name > 0 && lexicon::word_is(sentence.word(name - 1), Class::Namespace) {
+        name -= 1;
+    }
+    let Some(name) = name.checked_sub(1).filter(|at| matches!(sentence.kind(*at), Some(Kind::Word | Kind::Quoted)))
+    else {
+        return false;
+    };
+    matches!(lead(sentence, name), Lead::Destination | Lead::Beside)
 }
 
 fn place(reading: &Reading, spot: &Spotted, fits: impl Fn(&String) -> bool) -> Place {
@@ -313,7 +400,7 @@ fn place(reading: &Reading, spot: &Spotted, fits: impl Fn(&String) -> bool) -> P
     Place { words, names, how: spot.mention.how, system: None }
 }
 
-fn put_source(reading: &mut Reading, directory: &Directory, spot: &Spotted) {
+pub(super) fn put_source(reading: &mut Reading, directory: &Directory, spot: &Spotted) {
     let place = place(reading, spot, |name| directory.get(name).is_some_and(|connection| connection.source));
     reading.source = Some(narrowed(reading.source.take(), place));
 }
@@ -328,98 +415,4 @@ fn narrowed(before: Option<Place>, place: Place) -> Place {
     let Some(before) = before else { return place };
     let both: Vec<String> = before.names.iter().filter(|name| place.names.contains(name)).cloned().collect();
     if both.is_empty() { before } else { Place { names: both, ..before } }
-}
-
-/// Places that are none of the workspace's: a slip, a system without a connection, an unknown name.
-pub(super) fn read_unknown(reading: &mut Reading, directory: &Directory, before: &Before, streams: &Streams) {
-    let sentence = reading.sentence.clone();
-    for at in 0..sentence.len() {
-        let Some(token) =
-            sentence.get(at).filter(|token| reading.free(at) && matches!(token.kind, Kind::Word | Kind::Quoted))
-        else {
-            continue;
-        };
-        let lead = lead(&sentence, at);
-        let foreign =
-            directory.foreign_system(&sentence, at).filter(|(_, length)| (at..at + length).all(|at| reading.free(at)));
-        let place_noun = sentence.is(at + 1, &["database", "warehouse", "server", "instance", "connection", "cluster"]);
-        let bare_system = foreign.is_some()
-            && lead == Lead::None
-            && token.word.len() >= 4
-            && !lexicon::is_known(&token.word)
-            && reading.transfer;
-        let focus = before.focus.as_deref().is_some_and(|focus| focus.ends_with(".connection"))
-            && !before.picked.is_empty()
-            && sentence.len() <= 4;
-        let leads = matches!(lead, Lead::Source | Lead::Destination)
-            || (lead == Lead::Beside && foreign.is_some())
-            || bare_system
-            || place_noun
-            || focus;
-        let renaming = (region::clause_start(&sentence, at)..at).any(|here| {
-            lexicon::is(&sentence, here, Class::Rename)
-                || sentence.is(here, &["cast", "convert", "change", "turn", "set", "map"])
-        }) && !(region::clause_start(&sentence, at)..at)
-            .any(|here| sentence.is(here, &["source", "destination", "target"]));
-        let english = lexicon::is_english(&token.word) && foreign.is_none();
-        let described = reading.described.get(at) == Some(&true);
-        if !leads || english || renaming || described || token.quote == Some('\'') || reading.is_column(at) {
-            continue;
-        }
-        let source = match lead {
-            Lead::Source => true,
-            Lead::Destination => false,
-            _ if focus => before.focus.as_deref() == Some("source.connection"),
-            _ => reading.source.is_none() && (reading.destination.is_some() || lead != Lead::Beside),
-        };
-        let slot = if source { &reading.source } else { &reading.destination };
-        if slot.is_some() {
-            continue;
-        }
-        let (names, how, system, to) = if let Some((system, length)) = foreign {
-            (Vec::new(), How::Name, Some(system), at + length)
-        } else if let Some(slip) = directory.slip(&sentence, at) {
-            (slip.names, How::Slip, None, slip.to)
-        } else if token.text.contains("://") || sentence.span(at, at + 3).contains("://") {
-            (Vec::new(), How::Name, None, at + 1)
-        } else {
-            (Vec::new(), How::Name, None, run_end(reading, at))
-        };
-        if names.is_empty() && system.is_none() && source && stream_like(reading, streams, at, to) {
-            continue;
-        }
-        let place = Place { words: sentence.name(at, to), names, how, system };
-        reading.mark(at, to, Use::Connection);
-        if source {
-            reading.source = Some(place);
-        } else {
-            reading.destination = Some(place);
-        }
-    }
-}
-
-/// Where a run of unknown words ends.
-pub(super) fn run_end(reading: &Reading, at: usize) -> usize {
-    let sentence = &reading.sentence;
-    let mut to = at + 1;
-    while reading.free(to)
-        && sentence.kind(to) == Some(Kind::Word)
-        && !lexicon::is_english(sentence.word(to))
-        && !reading.is_column(to)
-        && !passage::begins(sentence, to)
-    {
-        to += 1;
-    }
-    to
-}
-
-/// A value or a moment after `from`, rather than a place.
-fn stream_like(reading: &Reading, streams: &Streams, at: usize, to: usize) -> bool {
-    let sentence = &reading.sentence;
-    let month = lexicon::values().months.contains_key(sentence.word(at))
-        || lexicon::values().weekdays.contains_key(sentence.word(at));
-    month
-        || lexicon::is(sentence, to, Class::Table)
-        || lexicon::is(sentence, to, Class::Column)
-        || streams.named(sentence.span(at, to)).is_some()
 }

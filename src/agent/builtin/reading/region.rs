@@ -1,6 +1,7 @@
 //! Parts of a sentence in which names do not mean objects: conditions on rows, and the values compared there.
 
 use super::{Reading, Use};
+use crate::agent::builtin::condition::stays_put;
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::token::{Kind, Sentence};
 
@@ -21,7 +22,7 @@ pub(super) fn shade(reading: &mut Reading) {
 }
 
 fn opens(sentence: &Sentence, at: usize) -> bool {
-    sentence.is(at, &["where", "whose", "having", "wher", "filter", "filtered"])
+    !stays_put(sentence, at) && sentence.is(at, &["where", "whose", "having", "wher", "filter", "filtered"])
         || (sentence.is(at, &["for", "in"]) && sentence.is(at + 1, &["which"]))
 }
 
@@ -47,7 +48,15 @@ fn compared(sentence: &Sentence, at: usize) -> bool {
         sentence.kind(at) == Some(Kind::Operator)
             && matches!(sentence.text(at), "=" | "==" | "!=" | "<>" | "<" | ">" | "<=" | ">=" | "≥" | "≤" | "≠")
     };
-    if heading(sentence, at) || operator(at) && at > 0 && heading(sentence, at - 1) {
+    // `the_lake <= orders`: an arrow at the head.
+    let arrow =
+        |at: usize| at <= 1 && matches!(sentence.text(at), "<=" | "<") && sentence.kind(at + 1) != Some(Kind::Number);
+    if arrow(at)
+        || arrow(at + 1)
+        || at > 0 && arrow(at - 1)
+        || heading(sentence, at)
+        || operator(at) && at > 0 && heading(sentence, at - 1)
+    {
         return false;
     }
     if operator(at) || operator(at + 1) {
@@ -61,7 +70,16 @@ fn compared(sentence: &Sentence, at: usize) -> bool {
     if operator(before) {
         return !before.checked_sub(1).is_some_and(|at| role(at) || heading(sentence, at));
     }
-    let copula = sentence.is(before, &["is", "are", "equals", "equal", "contains", "like", "was"])
+    // `I'd like orders`: a wish.
+    let wish = sentence.is(before, &["like"])
+        && before.checked_sub(1).is_none_or(|at| {
+            sentence.word(at).ends_with("'d")
+                || sentence.is(
+                    at,
+                    &["would", "id", "really", "also", "much", "do", "should", "might", "we", "i", "you", "they", "to"],
+                )
+        });
+    let copula = !wish && sentence.is(before, &["is", "are", "equals", "equal", "contains", "like", "was"])
         || (sentence.is(before, &["not"]) && before.checked_sub(1).is_some_and(|at| sentence.is(at, &["is", "are"])));
     copula && !before.checked_sub(1).is_some_and(role) && !sentence.is(at, &["in", "from", "the", "to", "on", "a"])
 }

@@ -137,10 +137,11 @@ fn called(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
         "new",
         "just",
         "simply",
+        "over",
+        "side",
         "then",
         "in",
         "the",
-        "it",
         "has",
     ];
     const NOUNS: &[&str] = &["table", "target", "copy", "collection"];
@@ -148,10 +149,26 @@ fn called(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
     let back = (at.saturating_sub(7)..at)
         .rev()
         .find(|here| !sentence.is(*here, BETWEEN) || sentence.is(*here, NOUNS))
-        .is_some_and(|here| sentence.is(here, NOUNS));
+        .is_some_and(|here| sentence.is(here, NOUNS) || sentence.is(here, &["it"]) && only(reading).is_some());
     let noun_behind = (at + 1..at + 4).find(|here| !sentence.is(*here, &["the", "new", "destination"]));
     let ahead =
         noun_behind.filter(|here| sentence.is(*here, &["table", "target"]) || sentence.is(here - 1, &["target"]));
+    // `sites become park_list`, `the resulting table's name is park_list`
+    let becomes = sentence.is(at, &["become", "becomes"])
+        && at.checked_sub(1).is_some_and(|before| {
+            [Use::Stream, Use::Connection, Use::Namespace].iter().any(|value| reading.is(before, *value))
+        });
+    let named = sentence.is(at, &["name"])
+        && sentence.is(at + 1, &["is", "should", "shall", "must", "will", "being"])
+        && (at.saturating_sub(4)..at).any(|here| sentence.is(here, NOUNS));
+    if becomes || named {
+        let start = (at + 1..at + 4).find(|here| {
+            !sentence.is(*here, &["is", "should", "be", "shall", "must", "will", "the", "table", "being"])
+        })?;
+        let spelled = name(sentence, start).filter(|_| reading.uses.get(start) == Some(&Use::Free))?;
+        let plain = !lexicon::is_english(sentence.word(start)) || spelled.contains('_');
+        return plain.then(|| only(reading).map(|mention| (at, start + 1, spelled, Some(mention)))).flatten();
+    }
     // `under the name old_orders`
     if sentence.is(at, &["under", "by", "with"]) && sentence.is(at + 1, &["the", "a"]) && sentence.is(at + 2, &["name"])
     {
@@ -181,6 +198,9 @@ fn renamed(reading: &Reading, sentence: &Sentence, at: usize) -> Option<Found> {
         return None;
     }
     let mut here = at;
+    if sentence.is(at, &["as"]) && sentence.is(at.wrapping_sub(1), &["well"]) || sentence.is(at + 1, &["well"]) {
+        return None;
+    }
     let names = sentence.is(at, &["as", "called", "named"]) || matches!(sentence.text(at), "->" | "→" | "=>");
     let renames = sentence.is(at, &["to", "into"])
         && verb_before

@@ -36,10 +36,12 @@ fn star(sentence: &Sentence, at: usize) -> Option<String> {
     let starred = token.text.contains('*') || (token.text.contains('%') && token.text.len() > 1);
     let lone = token.text == "*";
     let cron = lone && sentence.tokens.iter().filter(|token| token.text.contains('*')).count() > 1;
-    (name && starred && !cron && !sentence.is(at.wrapping_sub(1), &["like", "matches", "contains"]))
+    let spaced = token.text.contains(char::is_whitespace);
+    (name && starred && !cron && !spaced && !sentence.is(at.wrapping_sub(1), &["like", "matches", "contains"]))
         .then(|| token.text.clone())
 }
 
+#[expect(clippy::too_many_lines, reason = "one way of saying it after the other")]
 fn every(reading: &Reading, sentence: &Sentence, at: usize, streams: &Streams) -> Option<(usize, Wildcard)> {
     if !lexicon::is(sentence, at, Class::All) && !lexicon::word_is(sentence.word(at), Class::Table) {
         return None;
@@ -89,6 +91,15 @@ fn every(reading: &Reading, sentence: &Sentence, at: usize, streams: &Streams) -
         let all = lexicon::is(sentence, at, Class::All) || pattern != "*";
         return (all && (!named || pattern != "*"))
             .then(|| (to, Wildcard { pattern, words: sentence.span(at, to).to_owned() }));
+    }
+    // `all billing tables`: the connection or the namespace between.
+    if here > at
+        && (reading.is(here, Use::Connection) || reading.is(here, Use::Namespace))
+        && (here..here + 3)
+            .any(|at| lexicon::word_is(sentence.word(at), Class::Table) || reading.is(at, Use::Namespace))
+        && !named
+    {
+        return Some((at + 1, Wildcard { pattern: "*".to_owned(), words: sentence.span(at, here + 2).to_owned() }));
     }
     // `all customer tables`: a word of the names between.
     let word = sentence.get(here).filter(|token| token.kind != Kind::Mark && reading.free(here) && here > at);
@@ -144,6 +155,7 @@ fn affix(sentence: &Sentence, at: usize) -> Option<(usize, String)> {
     };
     here += 1;
     while sentence.is(here, &["with", "in", "by", "on", "the", "word", "prefix", "suffix", "letters"])
+        && !(here > at + 1 && sentence.is(here, &["in"]) && lexicon::is(sentence, here + 1, Class::From))
         || matches!(sentence.text(here), ":" | "=")
     {
         here += 1;
@@ -157,7 +169,38 @@ fn affix(sentence: &Sentence, at: usize) -> Option<(usize, String)> {
 
 /// `replicate shop_pg to …`: the connection itself is the object.
 fn whole_connection(reading: &mut Reading, sentence: &Sentence) {
-    let nothing = reading.mentions.is_empty() && reading.source.is_some();
+    let nothing = reading.mentions.iter().all(|mention| mention.left_out) && reading.source.is_some();
+    // `all the crm data`, `crm complete`: with nothing else named, the source is what is all.
+    let whole = (0..sentence.len()).find(|at| {
+        sentence.is(
+            *at,
+            &[
+                "all",
+                "everything",
+                "whole",
+                "entire",
+                "complete",
+                "completely",
+                "entirely",
+                "entirety",
+                "wholly",
+                "anything",
+            ],
+        ) && (reading.free(*at) || reading.is(*at, Use::Connection))
+            && !(at + 1..at + 4).any(|here| {
+                lexicon::is(sentence, here, Class::Column)
+                    || sentence.is(
+                        here,
+                        &["changes", "day", "days", "hours", "time", "times", "night", "set", "good", "right"],
+                    )
+            })
+            && !sentence
+                .is(at.wrapping_sub(1), &["at", "after", "not", "reload", "overwrite", "forget", "is", "that's"])
+    });
+    if let Some(at) = whole.filter(|_| nothing && !unnamed(reading, sentence)) {
+        reading.wildcard = Some(Wildcard { pattern: "*".to_owned(), words: sentence.text(at).to_owned() });
+        return;
+    }
     let verb = sentence.tokens.iter().position(|token| {
         matches!(
             token.word.as_str(),
@@ -186,4 +229,15 @@ fn whole_connection(reading: &mut Reading, sentence: &Sentence) {
     if object.is_some_and(|at| reading.is(at, Use::Connection)) {
         reading.wildcard = Some(Wildcard { pattern: "*".to_owned(), words: String::new() });
     }
+}
+
+/// Whether a word stands there that may name a stream which is none: it is asked about rather than passed over.
+fn unnamed(reading: &Reading, sentence: &Sentence) -> bool {
+    (0..sentence.len()).any(|at| {
+        reading.free(at)
+            && sentence.kind(at) == Some(Kind::Word)
+            && !lexicon::is_english(sentence.word(at))
+            && sentence.text(at).chars().any(char::is_alphabetic)
+            && lexicon::is(sentence, at + 1, Class::From)
+    })
 }

@@ -139,9 +139,12 @@ fn treatments(request: &Request<'_>, columns: &Columns) -> Vec<Treatment> {
         request.draft.plan.as_ref().is_some_and(|plan| {
             plan.streams.iter().any(|stream| stream.read == crate::plan::spec::ReadSpec::Incremental)
         });
+    let filtered =
+        request.draft.plan.as_ref().is_some_and(|plan| plan.streams.iter().any(|stream| stream.filter.is_some()));
     let mut treatments = Vec::new();
     for (reading, focus) in request.heard {
-        let context = treatment::Context { reading, columns, now: request.now, focus: focus.as_deref(), incremental };
+        let context =
+            treatment::Context { reading, columns, now: request.now, focus: focus.as_deref(), incremental, filtered };
         let treatment = treatment::read(&context);
         incremental |= treatment
             .changes

@@ -97,6 +97,17 @@ fn deletions(found: &mut Found, work: &mut Work, modes: &Modes) -> Going<()> {
 
 fn capture(found: &mut Found, work: &mut Work, modes: &Modes) -> Going<()> {
     let stream = work.spec.stream.clone();
+    if !modes.cdc_ready
+        && let Some(read) = work.otherwise.filter(|read| *read != ReadSpec::Cdc)
+    {
+        work.spec.read = read;
+        work.spec.deletes = None;
+        found.assume(
+            "streams.mode",
+            format!("Changes of `{stream}` cannot be captured now, so it is read in the other way that you named."),
+        );
+        return if read == ReadSpec::Incremental { cursor(found, work, modes) } else { Ok(()) };
+    }
     if !modes.cdc_ready {
         let refused = modes.refused.iter().find(|(read, ..)| read == "cdc");
         let code = refused

@@ -2,6 +2,7 @@
 
 use super::{Chosen, Found, Going, Request, Stop};
 use crate::agent::builtin::draft::Pick;
+use crate::agent::builtin::fold::fold;
 use crate::agent::builtin::link::How;
 use crate::agent::builtin::link::stream::Candidate;
 use crate::agent::builtin::reading::Place;
@@ -13,13 +14,20 @@ pub(super) fn find(request: &Request<'_>) -> Going<Found> {
     if !draft.unknown.is_empty() {
         return Err(Stop::Take(unknown(request)));
     }
-    if draft.picks.is_empty() && draft.wildcard.is_none() {
-        return Err(Stop::Take(nothing_named(request)));
-    }
-    let picks = relinked(request)?;
+    let mut implied = None;
+    let picks = if draft.picks.is_empty() && draft.wildcard.is_none() {
+        let Some((pick, text)) = only_stream(request)? else { return Err(Stop::Take(nothing_named(request))) };
+        implied = Some(text);
+        vec![pick]
+    } else {
+        relinked(request)?
+    };
     let source = connection(request, &picks)?;
     let mut found = Found { source, wildcard: draft.wildcard.is_some(), ..Found::default() };
     say_source(request, &mut found);
+    if let Some(text) = implied {
+        found.assume("streams", text);
+    }
     for pick in &picks {
         let stream = one(request, &mut found, pick)?;
         if !found.streams.iter().any(|chosen| chosen.stream == stream) {
@@ -110,6 +118,30 @@ fn unknown(request: &Request<'_>) -> Step {
         options.push(("Only the others".to_owned(), "only the others".to_owned()));
     }
     ask("streams", format!("There is no stream {listed} in {among}. Which one is meant?"), options)
+}
+
+/// The stream of a source that holds nothing else, or that is called like its source; with what is assumed.
+fn only_stream(request: &Request<'_>) -> Going<Option<(Pick, String)>> {
+    let Some(place) = &request.draft.source else { return Ok(None) };
+    let [source] = place.names.as_slice() else { return Ok(None) };
+    let listing = request.know.listing(source)?;
+    let pick = |stream: &crate::agent::builtin::knowledge::Stream| Pick {
+        words: stream.name.clone(),
+        candidates: vec![Candidate { connection: source.clone(), stream: stream.stream.clone() }],
+        how: How::Name,
+        target: request.draft.target.clone(),
+    };
+    if let ([only], true) = (listing.streams.as_slice(), listing.complete) {
+        return Ok(Some((pick(only), format!("`{}` is the only stream of `{source}`.", only.stream))));
+    }
+    let called = fold(&place.words);
+    let mut same = listing.streams.iter().filter(|stream| fold(&stream.name) == called && fold(source) == called);
+    Ok(match (same.next(), same.next()) {
+        (Some(stream), None) => {
+            Some((pick(stream), format!("`{}` is taken for the stream of that name in `{source}`.", place.words)))
+        }
+        _ => None,
+    })
 }
 
 /// Nothing says what should move.

@@ -17,6 +17,8 @@ pub(super) struct Work {
     /// No row twice: a key is wanted.
     pub dedupe: bool,
     pub deletes_said: bool,
+    /// How it is read where the way that was asked for is not open.
+    pub otherwise: Option<ReadSpec>,
     /// It was not in the plan before.
     pub added: bool,
     /// The utterance at hand has set a filter already: what it says more narrows that.
@@ -43,6 +45,7 @@ pub(super) fn apply(request: &Request<'_>, found: &Found, treatments: &[Treatmen
                 write_said: false,
                 dedupe: false,
                 deletes_said: false,
+                otherwise: None,
                 added: before.is_none() && plan.is_some(),
                 filtered: false,
             }
@@ -110,6 +113,7 @@ impl Work {
         };
         match change {
             Change::Read(read) => self.read(*read, treatment),
+            Change::Otherwise(read) => self.otherwise = Some(*read),
             Change::Write(write) => {
                 self.spec.write = Some(*write);
                 self.write_said = true;
@@ -125,7 +129,7 @@ impl Work {
             }
             Change::Cursor(names) => {
                 if let Some(cursor) = own(names).into_iter().next() {
-                    if self.spec.read != ReadSpec::Incremental {
+                    if self.spec.read != ReadSpec::Incremental && self.otherwise != Some(ReadSpec::Incremental) {
                         self.read(ReadSpec::Incremental, treatment);
                     }
                     if self.spec.cursor.as_ref() != Some(&cursor) {
@@ -161,6 +165,11 @@ impl Work {
                 }
             }
             Change::NoFilter => self.spec.filter = None,
+            Change::Values(values) => {
+                if let Some(filter) = self.spec.filter.as_deref().and_then(|filter| revalued(filter, values)) {
+                    self.spec.filter = Some(filter);
+                }
+            }
             Change::Swap { from, to } => {
                 let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
                 if let Some(filter) = self.spec.filter.as_mut().filter(|filter| filter.contains(&quoted(from))) {
@@ -188,7 +197,15 @@ impl Work {
                 }
             }
             Change::Cast(names, to) => self.spec.cast.extend(own(names).into_iter().map(|name| (name, to.clone()))),
-            Change::Mask(names, mask) => self.spec.mask.extend(own(names).into_iter().map(|name| (name, *mask))),
+            // `redact it instead`: whatever is masked now.
+            Change::Mask(names, mask) if names.is_empty() => {
+                self.spec.mask.values_mut().for_each(|kept| *kept = *mask);
+            }
+            Change::Mask(names, mask) => {
+                // What is to be hidden is to be there.
+                self.spec.exclude.retain(|left| !names.contains(left));
+                self.spec.mask.extend(own(names).into_iter().map(|name| (name, *mask)));
+            }
             Change::Unmask(names) if names.is_empty() => self.spec.mask.clear(),
             Change::Unmask(names) => {
                 for name in names {
@@ -280,6 +297,37 @@ impl Work {
                 }
             }
         }
+    }
+}
+
+/// The filter with other text values in place of its own; `None` where it compares more than one column.
+fn revalued(filter: &str, values: &[String]) -> Option<String> {
+    let quoted: Vec<&str> = filter.split('\'').skip(1).step_by(2).collect();
+    let plain = !filter.contains(" OR ") && !filter.contains('(') && !filter.contains("''") && !filter.contains("LIKE");
+    match (quoted.as_slice(), values) {
+        ([one], [value]) if plain => Some(filter.replace(&format!("'{one}'"), value)),
+        ([one], values) if plain && !filter.contains(" AND ") => {
+            let head = filter.split('\'').next()?.trim_end();
+            let (column, not) = head
+                .strip_suffix('=')
+                .map(|column| (column, ""))
+                .or_else(|| head.strip_suffix("<>").map(|column| (column, "NOT ")))?;
+            let range =
+                values.iter().all(|value| value.len() == 12 && value.matches('-').count() == 2) && one.len() == 10;
+            let column = column.trim_end();
+            Some(match (range, values) {
+                (true, [first, next]) => format!("{column} >= {first} AND {column} < {next}"),
+                _ => format!("{column} {not}IN ({})", values.join(", ")),
+            })
+        }
+        ([first, next], [one, other]) if plain && filter.contains(" AND ") => {
+            Some(filter.replace(&format!("'{first}'"), one).replace(&format!("'{next}'"), other))
+        }
+        (_, values) if filter.contains(" IN (") && filter.ends_with(')') && !filter.contains(" AND ") => {
+            let (head, _) = filter.split_once(" IN (")?;
+            Some(format!("{head} IN ({})", values.join(", ")))
+        }
+        _ => None,
     }
 }
 

@@ -63,6 +63,17 @@ pub(super) fn read(sentence: &Sentence, at: usize, pieces: &mut Pieces, asked: b
         pieces.every.get_or_insert((1.0, super::Unit::Day));
         return Some(1);
     }
+    if asked && sentence.len() <= 8 && !(at > 0 && sentence.kind(at - 1) == Some(Kind::Number)) {
+        let part = match sentence.word(at) {
+            "am" | "a.m" => Some(PartOfDay::Morning),
+            "pm" | "p.m" => Some(PartOfDay::Evening),
+            word => part_of_day(word),
+        };
+        if let Some(part) = part {
+            qualify(pieces, part);
+            return Some(1);
+        }
+    }
     let bare = lead == 1 && sentence.is(at, &["at", "@"]) || asked;
     let (first, mut used) = time(sentence, at + lead, bare)?;
     if lead == 0 && !asked && first.clarity == Clarity::Open {

@@ -58,6 +58,21 @@ pub(crate) fn compose(pieces: &Pieces, before: Option<&ScheduleSpec>) -> Option<
             ],
         });
     }
+    // `some time at night`: neither when nor how often.
+    let part_alone = pieces.part_of_day.is_some()
+        && pieces.times.is_empty()
+        && !pieces.is_frequency()
+        && pieces.minute.is_none()
+        && before.is_none();
+    if part_alone {
+        return Some(Timing::Unclear {
+            question: "At what time should it run, and how often?".to_owned(),
+            options: vec![
+                ("Every night at 02:00".to_owned(), "daily at 02:00".to_owned()),
+                ("On demand".to_owned(), "no schedule".to_owned()),
+            ],
+        });
+    }
     if pieces.zone_unclear && pieces.zone.is_none() {
         return Some(Timing::Unclear {
             question: "Which time zone is meant? Name a city or a zone, such as `Europe/Zurich`.".to_owned(),

@@ -37,6 +37,31 @@ fn dates(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
         let month = months.get(sentence.word(at + 1 + suffix(at + 1)))?;
         Some((*month, first, 2 + suffix(at + 1)))
     };
+    // `the 1st of January, April and July`: one day, several months
+    let the = usize::from(sentence.is(at, &["the"]));
+    if let Some((day, length)) = ordinal(sentence, at + the)
+        && sentence.is(at + the + length, &["of", "in"])
+    {
+        let start = at + the + length + 1;
+        let mut listed = vec![*months.get(sentence.word(start))?];
+        let mut end = start + 1;
+        loop {
+            let comma = usize::from(sentence.text(end) == ",");
+            let and = usize::from(sentence.is(end + comma, &["and", "&"]));
+            let Some(month) = (comma + and > 0).then(|| months.get(sentence.word(end + comma + and))).flatten() else {
+                break;
+            };
+            listed.push(*month);
+            end += comma + and + 1;
+        }
+        if listed.len() > 1 {
+            listed.sort_unstable();
+            listed.dedup();
+            pieces.months = Some(listed.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
+            pieces.month_days = Some(day.to_string());
+            return Some(end - at);
+        }
+    }
     let (month, day, mut used) = one(at)?;
     let mut found = vec![month];
     loop {
@@ -86,7 +111,11 @@ fn weekdays(sentence: &Sentence, at: usize, pieces: &mut Pieces, led: bool) -> O
         return Some(1);
     }
     let first = weekday(sentence.word(at))?;
-    if sentence.kind(at) != Some(Kind::Word) {
+    // `Thursday's meeting`, `by Friday`: of people, and no run.
+    let owner = matches!(sentence.text(at + 1), "'" | "’") && sentence.get(at + 1).is_some_and(|token| token.glued);
+    let theirs = sentence.is(at + 1, &["meeting", "call", "standup", "review", "workshop", "demo"])
+        || sentence.is(at.wrapping_sub(1), &["by", "until", "till", "before", "this", "next"]) && !led;
+    if sentence.kind(at) != Some(Kind::Word) || owner || theirs {
         return None;
     }
     let sure = led || sentence.word(at).len() > 4;
@@ -134,6 +163,12 @@ fn ordinal(sentence: &Sentence, at: usize) -> Option<(u32, usize)> {
 fn of_month(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
     let the = usize::from(sentence.is(at, &["the"]));
     let start = at + the;
+    if sentence.is(start, &["end", "close"])
+        && let Some(tail) = month_tail(sentence, start + 1)
+    {
+        pieces.month_days = Some("L".to_owned());
+        return Some(the + 1 + tail);
+    }
     if sentence.is(start, &["last"]) && sentence.is(start + 1, &["day"]) {
         let tail = month_tail(sentence, start + 2)?;
         pieces.month_days = Some("L".to_owned());

@@ -10,6 +10,7 @@ mod zone;
 
 use super::lexicon::{self, Class};
 use super::token::{Kind, Sentence};
+use super::treatment::dropped;
 pub(super) use clock::amount;
 pub(super) use compose::{Timing, compose};
 use elsewhere::{looks_back, of_something_else};
@@ -190,7 +191,9 @@ fn piece(sentence: &Sentence, at: usize, pieces: &mut Pieces, asked: bool) -> Op
         pieces.vague = true;
         return Some(length);
     }
-    if let Some(length) = lexicon::phrase(sentence, at, Class::OnDemand) {
+    if let Some(length) =
+        lexicon::phrase(sentence, at, Class::OnDemand).or_else(|| dropped(sentence, at, &["schedule", "schedules"]))
+    {
         // `once a day` is a frequency; `once` alone is not.
         let frequency = sentence.is(at + length, &["a", "an", "per", "every", "each", "daily", "weekly", "monthly"]);
         if !frequency {
@@ -256,8 +259,20 @@ fn frequency(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usiz
         pieces.times_per = Some((count, per.0));
         return Some(used + per.1);
     }
+    // `at an interval of 4 hours`, `a frequency of 20 minutes`
+    if sentence.is(at, &["interval", "intervals", "frequency", "cadence", "rhythm", "cycle", "period"]) {
+        let lead =
+            1 + usize::from(sentence.is(at + 1, &["of", "is"]) || matches!(sentence.text(at + 1), ":" | "=" | "-"));
+        let every = usize::from(sentence.is(at + lead, &["every", "each"]));
+        let (number, used) = amount(sentence, at + lead + every)?;
+        let hyphen = usize::from(sentence.text(at + lead + every + used) == "-");
+        let unit = unit_at(sentence, at + lead + every + used + hyphen)?;
+        set_every(pieces, (number, unit));
+        return Some(lead + every + used + hyphen + 1);
+    }
     // `15 minute intervals`, `a 30-minute schedule`.
     let (number, used) = amount(sentence, at)?;
+    let used = used + usize::from(sentence.text(at + used) == "-");
     let unit = unit_at(sentence, at + used)?;
     let spaced = sentence.is(
         at + used + 1,
@@ -331,7 +346,7 @@ fn every(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option<usize> {
     }
     let unit = unit_at(sentence, here)?;
     // `every second row`, `each day's file` speak of other things.
-    if sentence.word(here).len() < 3
+    if sentence.word(here).len() < 3 && !sentence.is(here, &["hr", "wk", "yr", "mo"])
         || (unit == Unit::Second
             && !sentence.word(here).ends_with('s')
             && sentence.kind(here + 1) == Some(Kind::Word)
@@ -412,6 +427,7 @@ fn minute_of_hour(sentence: &Sentence, at: usize, pieces: &mut Pieces) -> Option
     }
     if lead == 1 && sentence.is(here, &["the"]) && sentence.is(here + 1, &["hour"]) {
         set_minute(pieces, 0);
+        pieces.every.get_or_insert((1.0, Unit::Hour));
         return Some(3);
     }
     if lead == 1 && sentence.is(here, &["the"]) && sentence.is(here + 1, &["half"]) && sentence.is(here + 2, &["hour"])

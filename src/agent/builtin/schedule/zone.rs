@@ -72,7 +72,13 @@ fn zone(sentence: &Sentence, at: usize, pieces: &Pieces) -> Option<(Option<Strin
     let scheduled = !pieces.taken.is_empty();
     let after_time = at.checked_sub(1).is_some_and(|before| pieces.taken.contains(&before))
         || (sentence.is(at.saturating_sub(1), &["in", "("]) && at >= 2 && pieces.taken.contains(&(at - 2)))
-        || sentence.text(at.saturating_sub(1)) == "(";
+        || sentence.text(at.saturating_sub(1)) == "("
+        // `at 9 in the morning, Vienna`
+        || at >= 2
+            && sentence.text(at - 1) == ","
+            && pieces.taken.contains(&(at - 2))
+            && !pieces.times.is_empty()
+            && sentence.text(at).starts_with(char::is_uppercase);
     let (zone, mut used) = named(sentence, at, after_time && scheduled)?;
     let called = sentence.is(at + used, &["time", "timezone", "tz"])
         || (sentence.is(at + used, &["standard", "daylight"]) && sentence.is(at + used + 1, &["time"]));

@@ -2,6 +2,7 @@
 
 mod clauses;
 mod dialogue;
+mod grammar;
 mod mails;
 
 use std::sync::Arc;

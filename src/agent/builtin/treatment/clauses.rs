@@ -6,8 +6,26 @@ use crate::agent::builtin::schedule;
 use crate::agent::builtin::token::Kind;
 
 /// Rows that are gone at the source.
-const GONE: &[&str] =
-    &["deleted", "removed", "deletes", "deletions", "deletion", "delete", "removals", "erased", "vanished"];
+const GONE: &[&str] = &[
+    "deleted",
+    "removed",
+    "deletes",
+    "deletions",
+    "deletion",
+    "delete",
+    "removals",
+    "erased",
+    "vanished",
+    "disappears",
+    "disappear",
+    "disappeared",
+    "vanishes",
+    "vanish",
+    "gone",
+    "purged",
+    "dropped",
+    "missing",
+];
 /// What becomes of them.
 const MARKED: &[&str] =
     &["mark", "marked", "marking", "flag", "flagged", "flagging", "tag", "tagged", "soft", "tombstone", "tombstoned"];
@@ -241,6 +259,72 @@ impl Walk<'_> {
             let value = number.replace(',', "");
             self.change(at, Change::Bound(value));
         }
+    }
+
+    /// `make that QC07 or QC09`, `sorry, 30 September 2026`: other values for the filter that stands.
+    pub(super) fn values(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        let codes = |at: usize| {
+            let text = sentence.text(at);
+            text.len() > 1 && text.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
+        };
+        // `NL or BE`: nothing but values.
+        let bare = sentence.len() > 0
+            && (0..sentence.len()).all(|at| {
+                codes(at)
+                    || sentence.kind(at) == Some(Kind::Quoted)
+                    || sentence.kind(at) == Some(Kind::Mark)
+                    || sentence.is(at, &["or", "and", "please", "also", "only"])
+            });
+        let reading = self.context.reading;
+        if sentence.len() > 10 || !self.changes.is_empty() || reading.transfer || !self.context.filtered {
+            return;
+        }
+        let led = |at: usize| {
+            bare || (0..at).any(|here| {
+                sentence.is(
+                    here,
+                    &[
+                        "make", "sorry", "rather", "better", "use", "take", "actually", "instead", "mean", "meant",
+                        "say", "change", "set", "no", "to",
+                    ],
+                )
+            })
+        };
+        // A moment in place of another.
+        let dated = (0..sentence.len()).find_map(|at| {
+            let (moment, used): (Vec<String>, usize) = (self.free(at) && led(at))
+                .then(|| crate::agent::builtin::condition::moment_text(&sentence, at, self.context.now))
+                .flatten()?;
+            Some((at, used, moment))
+        });
+        if let Some((at, used, values)) = dated {
+            self.take(at, at + used);
+            self.change(at, Change::Values(values));
+            return;
+        }
+        let value = |at: usize| {
+            let text = sentence.text(at);
+            let code = text.len() > 1
+                && text.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
+                && text.chars().any(char::is_alphabetic);
+            let quoted = sentence.get(at).is_some_and(|token| token.kind == Kind::Quoted);
+            self.free(at) && (code || quoted)
+        };
+        let Some(at) = (0..sentence.len()).find(|at| value(*at) && led(*at)) else { return };
+        let mut values = vec![format!("'{}'", sentence.text(at).replace('\'', "''"))];
+        let mut to = at + 1;
+        loop {
+            let comma = usize::from(sentence.text(to) == ",");
+            let or = usize::from(sentence.is(to + comma, &["or", "and"]));
+            if comma + or == 0 || !value(to + comma + or) {
+                break;
+            }
+            values.push(format!("'{}'", sentence.text(to + comma + or).replace('\'', "''")));
+            to += comma + or + 1;
+        }
+        self.take(at, to);
+        self.change(at, Change::Values(values));
     }
 
     /// `not EN, FR`, `FR instead of EN`: one value of the filter that stands becomes another.

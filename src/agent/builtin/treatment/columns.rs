@@ -1,6 +1,7 @@
 //! What happens to columns: left out, kept alone, masked, renamed, cast.
 
 mod choice;
+mod mask;
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,6 @@ use super::{Change, Walk};
 use crate::agent::builtin::fold::{fold, likeness, parts};
 use crate::agent::builtin::lexicon::{self, Class};
 use crate::agent::builtin::link::How;
-use crate::plan::spec::MaskSpec;
 
 /// Columns named side by side.
 pub(super) struct List {
@@ -24,6 +24,7 @@ const MASKS: &[Class] = &[Class::Partial, Class::Hash, Class::Redact, Class::Nul
 
 impl Walk<'_> {
     /// Reads columns side by side. `loose` also takes parts of names and slips, and names that are no columns.
+    #[expect(clippy::too_many_lines, reason = "one way of saying it after the other")]
     pub(super) fn column_list(&self, from: usize, loose: bool) -> Option<List> {
         let sentence = &self.context.reading.sentence;
         let columns = self.context.columns;
@@ -67,6 +68,8 @@ impl Walk<'_> {
                 list.loose.push((sentence.span(at, at + length).to_owned(), names.join("`, `")));
                 list.names.extend(names);
                 at += length;
+            } else if loose && list.to > from && self.begins_another(at) {
+                break;
             } else if let Some((to, named)) =
                 if loose { columns.loose_mention(sentence, at, &free) } else { columns.mention(sentence, at, &free) }
             {
@@ -93,7 +96,11 @@ impl Walk<'_> {
                 at += 1;
             }
             list.to = at;
-            let comma = usize::from(matches!(sentence.text(at), "," | "&" | "/" | "+"));
+            let bullet = |at: usize| {
+                matches!(sentence.text(at), "*" | "-" | "•" | "–")
+                    && crate::agent::builtin::reading::begins(sentence, at)
+            };
+            let comma = usize::from(matches!(sentence.text(at), "," | "&" | "/" | "+") || bullet(at) && loose);
             let and = usize::from(sentence.is(at + comma, &["and", "or", "plus", "nor"]));
             let also = usize::from(sentence.is(at + comma + and, &["also", "the"]) && and + comma > 0);
             if comma + and == 0 {
@@ -103,6 +110,20 @@ impl Walk<'_> {
         }
         list.names.dedup();
         (!list.names.is_empty() || !list.unknown.is_empty()).then_some(list)
+    }
+
+    /// `drop salary, and hired_on becomes …`: the next column has a clause of its own.
+    fn begins_another(&self, at: usize) -> bool {
+        let sentence = &self.context.reading.sentence;
+        let free = |at: usize| self.free(at);
+        let Some((to, _)) = self.context.columns.mention(sentence, at, &free) else { return false };
+        sentence.is(
+            to,
+            &[
+                "becomes", "become", "should", "must", "shall", "is", "are", "as", "will", "goes", "gets", "stays",
+                "renamed", "called", "hashed", "redacted", "masked", "nulled",
+            ],
+        ) || matches!(sentence.text(to), "->" | "→" | "=>" | "=")
     }
 
     /// Whether an unknown name is one of the list and does not begin something else.
@@ -222,56 +243,83 @@ impl Walk<'_> {
     }
 
     /// `with email hashed`, `phone should be null`: read before conditions, which `is` and `=` also lead.
+    #[expect(clippy::too_many_lines, reason = "one way of saying it after the other")]
     pub(super) fn masks_first(&mut self) {
         let sentence = self.context.reading.sentence.clone();
         let mut at = 0;
         while at < sentence.len() {
             let list = self.free(at).then(|| self.column_list(at, false)).flatten();
-            let Some(list) = list else {
+            let Some(mut list) = list else {
                 at += 1;
                 continue;
             };
+            // `hash email, and full_name is to be redacted`: the first belongs to the verb before it.
+            let led = (1..=2).any(|back| {
+                at.checked_sub(back).is_some_and(|from| {
+                    lexicon::longest(&sentence, from, MASKS).is_some_and(|(_, length)| length == back)
+                })
+            });
+            let own = (list.names.len() > 1 && led)
+                .then(|| self.context.columns.mention(&sentence, at, &|at| self.free(at)))
+                .flatten()
+                .and_then(|(to, _)| {
+                    (to + 1..list.to).find_map(|from| self.column_list(from, false).map(|list| (from, list)))
+                });
+            let mut start = at;
+            if let Some((from, behind)) = own {
+                list = behind;
+                start = from;
+            }
+            let at_list = start;
             if let Some(to) = self.left_out_behind(&list) {
-                self.take(at, to);
-                self.change(at, Change::Exclude(list.names));
+                self.take(at_list, to);
+                self.change(at_list, Change::Exclude(list.names));
                 at = to;
                 continue;
             }
             let mut verb = list.to;
-            while sentence.is(
-                verb,
-                &[
-                    "only",
-                    "in",
-                    "just",
-                    "set",
-                    "personal",
-                    "sensitive",
-                    "private",
-                    "confidential",
-                    "is",
-                    "are",
-                    "be",
-                    "should",
-                    "must",
-                    "gets",
-                    "get",
-                    "being",
-                    "to",
-                    "as",
-                    "need",
-                    "needs",
-                    "has",
-                    "have",
-                    "will",
-                    "column",
-                    "a",
-                    "with",
-                    "by",
-                    "stay",
-                    "stays",
-                ],
-            ) || matches!(sentence.text(verb), "->" | "→" | "=" | ":" | "=>" | "(")
+            // `the tracking number, hashed though`
+            verb += usize::from(
+                sentence.text(verb) == ","
+                    && sentence.word(verb + 1).ends_with("ed")
+                    && lexicon::longest(&sentence, verb + 1, MASKS).is_some(),
+            );
+            while lexicon::word_is(sentence.word(verb), Class::Carried)
+                || sentence.is(
+                    verb,
+                    &[
+                        "only",
+                        "in",
+                        "just",
+                        "set",
+                        "personal",
+                        "sensitive",
+                        "private",
+                        "confidential",
+                        "is",
+                        "are",
+                        "be",
+                        "should",
+                        "must",
+                        "gets",
+                        "get",
+                        "being",
+                        "to",
+                        "as",
+                        "need",
+                        "needs",
+                        "has",
+                        "have",
+                        "will",
+                        "column",
+                        "a",
+                        "with",
+                        "by",
+                        "stay",
+                        "stays",
+                    ],
+                )
+                || matches!(sentence.text(verb), "->" | "→" | "=" | ":" | "=>" | "(")
                 || sentence.is(verb, &["and", "so"])
                     && sentence.is(verb - 1, &["personal", "sensitive", "private", "confidential"])
             {
@@ -282,8 +330,8 @@ impl Walk<'_> {
             });
             if let Some((class, length)) = passive {
                 let form = usize::from(sentence.is(verb + length, &["form", "version", "values", "way"]));
-                self.take(at, verb + length + form + usize::from(sentence.text(verb + length) == ")"));
-                self.mask(at, list.names, class, verb + length);
+                self.take(at_list, verb + length + form + usize::from(sentence.text(verb + length) == ")"));
+                self.mask(at_list, list.names, class, verb + length);
                 at = verb + length;
                 continue;
             }
@@ -308,7 +356,8 @@ impl Walk<'_> {
                 .or_else(|| self.cast(at))
                 .or_else(|| self.restored(at))
                 .or_else(|| self.left_out(at))
-                .or_else(|| self.selected(at));
+                .or_else(|| self.selected(at))
+                .or_else(|| self.only_behind(at));
             at = next.unwrap_or(at).max(at + 1);
         }
         if self.context.focus == Some("streams.columns") && self.changes.is_empty() {
@@ -319,117 +368,6 @@ impl Walk<'_> {
     fn verb(&self, at: usize, class: Class) -> Option<usize> {
         lexicon::phrase(&self.context.reading.sentence, at, class)
             .filter(|length| (at..at + length).all(|at| self.free(at)))
-    }
-
-    fn unmasked(&mut self, at: usize) -> Option<usize> {
-        let sentence = self.context.reading.sentence.clone();
-        let removes = sentence.is(at, &["remove", "drop", "forget", "undo", "stop", "no", "without"]) && {
-            let noun = at + 1 + usize::from(sentence.is(at + 1, &["the", "any"]));
-            sentence.is(noun, &["mask", "masking", "hash", "hashing", "redaction", "hashes", "masks"])
-        };
-        let length = self
-            .verb(at, Class::Unmask)
-            .or_else(|| removes.then(|| 2 + usize::from(sentence.is(at + 1, &["the", "any"]))))?;
-        let start = at + length + usize::from(sentence.is(at + length, &["on", "of", "for", "from"]));
-        let names = match self.column_list(start, true) {
-            Some(list) => {
-                self.take(at, list.to);
-                list.names
-            }
-            None => Vec::new(),
-        };
-        self.take(at, at + length);
-        self.change(at, Change::Unmask(names));
-        Some(at + length)
-    }
-
-    /// `hash the email and phone`, `null out ssn`, `mask all personal data`, `replace phone with null`.
-    fn masked(&mut self, at: usize) -> Option<usize> {
-        let sentence = self.context.reading.sentence.clone();
-        if sentence.is(at, &["replace", "set", "make", "turn"]) {
-            let list = self.column_list(at + 1, true)?;
-            let link = usize::from(sentence.is(list.to, &["with", "to", "by", "into"]));
-            let article = usize::from(sentence.is(list.to + link, &["a", "an", "the", "its"]));
-            let verb = list.to + link + article;
-            let (class, length) = lexicon::longest(&sentence, verb, MASKS)?;
-            self.take(at, verb + length);
-            self.own_columns(&list, "streams.columns");
-            self.mask(at, list.names, class, verb + length);
-            return Some(verb + length);
-        }
-        let (class, length) =
-            lexicon::longest(&sentence, at, MASKS).filter(|(_, length)| (at..at + length).all(|at| self.free(at)))?;
-        let mut start = at + length;
-        while sentence.is(start, &["on", "for", "of", "out", "also"]) || matches!(sentence.text(start), "=" | ":") {
-            start += 1;
-        }
-        // `keep the ip, but hash it`: the columns that were spoken of last.
-        if sentence.is(start, &["it", "them", "those", "these", "that", "both"])
-            && let Some(names) = self.named_last(at)
-        {
-            self.take(at, start + 1);
-            self.mask(at, names, class, start + 1);
-            return Some(start + 1);
-        }
-        let list = self.column_list(start, true)?;
-        self.take(at, list.to);
-        self.own_columns(&list, "streams.columns");
-        let to = list.to;
-        self.mask(at, list.names, class, to);
-        Some(to)
-    }
-
-    /// The columns that the last change was about.
-    fn named_last(&mut self, at: usize) -> Option<Vec<String>> {
-        // `nobody may see the phone, so hash it`: named before, and nothing done with it yet.
-        let before: Vec<(usize, List)> = (0..at)
-            .filter(|here| self.free(*here))
-            .filter_map(|here| self.column_list(here, false).filter(|list| list.to <= at).map(|list| (here, list)))
-            .collect();
-        if let Some((_, last)) = before.last() {
-            let (from, list) = before.iter().find(|(_, list)| list.to == last.to)?;
-            let (from, to, names) = (*from, list.to, list.names.clone());
-            self.take(from, to);
-            return Some(names);
-        }
-        self.changes.iter().rev().find_map(|placed| match &placed.change {
-            Change::Restore(names) | Change::Select(names) | Change::Rename(names, _) | Change::Cast(names, _) => {
-                Some(names.clone())
-            }
-            _ => None,
-        })
-    }
-
-    /// Adds a mask; words behind it may say of what kind: `mask phone partially`, `mask email with a hash`.
-    fn mask(&mut self, at: usize, names: Vec<String>, class: Class, mut behind: usize) {
-        let sentence = self.context.reading.sentence.clone();
-        while sentence.is(behind, &["with", "by", "using", "as", "to", "a", "an", "the", "via"]) {
-            behind += 1;
-        }
-        let closer = match sentence.word(behind) {
-            "partially" | "partly" | "partial" => Some((Class::Partial, 1)),
-            _ => lexicon::longest(&sentence, behind, &[Class::Hash, Class::Redact, Class::Nullify])
-                .filter(|_| class == Class::Mask),
-        };
-        if let Some((_, length)) = closer {
-            self.take(behind, behind + length);
-        }
-        let kind = match closer.map_or(class, |(class, _)| class) {
-            Class::Hash => MaskSpec::Hash,
-            Class::Partial => MaskSpec::Partial,
-            Class::Nullify => MaskSpec::Null,
-            Class::Redact => MaskSpec::Redact,
-            _ => {
-                self.assume(
-                    "streams.columns",
-                    "Masked columns carry `[redacted]`; `hash`, `partial` and `null` are the other ways.".to_owned(),
-                );
-                MaskSpec::Redact
-            }
-        };
-        if !names.is_empty() {
-            self.change(at, Change::Mask(names, kind));
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod clauses;
 mod columns;
+mod cursor;
 mod modes;
 mod scope;
 mod settings;
@@ -22,6 +23,8 @@ pub(super) use scope::Scope;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Change {
     Read(ReadSpec),
+    /// How to read where the way that was asked for is not open.
+    Otherwise(ReadSpec),
     Write(WriteSpec),
     /// No row twice.
     Dedupe,
@@ -41,6 +44,8 @@ pub(super) enum Change {
     Unmask(Vec<String>),
     /// Another number in the filter that stands.
     Bound(String),
+    /// Other values in place of those of the filter that stands, as SQL literals.
+    Values(Vec<String>),
     /// Another value for one in the filter that stands.
     Swap {
         from: String,
@@ -97,6 +102,8 @@ pub(super) struct Context<'a> {
     pub focus: Option<&'a str>,
     /// Some stream is read incrementally already.
     pub incremental: bool,
+    /// Some stream of the plan on offer has a filter.
+    pub filtered: bool,
 }
 
 /// A walk over the tokens that nothing has read yet.
@@ -114,11 +121,13 @@ pub(super) fn read(context: &Context<'_>) -> Treatment {
     walk.lookback();
     walk.keys();
     walk.merge_on();
+    walk.asked_key();
     walk.modes();
     walk.masks_first();
     walk.conditions();
     walk.bound();
     walk.swap();
+    walk.values();
     walk.columns();
     walk.cursors();
     let free = |at: usize| walk.free(at);
@@ -133,6 +142,23 @@ pub(super) fn read(context: &Context<'_>) -> Treatment {
     let mut treatment = walk.treatment;
     treatment.changes = changes.into_iter().map(|placed| (scope::of(reading, placed.at), placed.change)).collect();
     treatment
+}
+
+const FILTERS: &[&str] =
+    &["filter", "filters", "condition", "conditions", "restriction", "restrictions", "constraint", "where"];
+
+/// `forget that condition`, `take the filter away`: a verb of dropping and what is dropped.
+pub(super) fn dropped(sentence: &super::token::Sentence, at: usize, nouns: &[&str]) -> Option<usize> {
+    const VERBS: &[&str] = &[
+        "forget", "drop", "remove", "lose", "skip", "clear", "delete", "cancel", "lift", "undo", "scrap", "ditch",
+        "omit", "kill", "discard", "ignore", "without", "no",
+    ];
+    let mut noun = at + 1;
+    while sentence.is(noun, &["the", "that", "this", "any", "all", "my", "our", "about", "of", "a"]) {
+        noun += 1;
+    }
+    let clause = sentence.is(noun + 1, &["clause"]);
+    (sentence.is(at, VERBS) && sentence.is(noun, nouns)).then(|| noun + 1 + usize::from(clause) - at)
 }
 
 impl Walk<'_> {
@@ -231,6 +257,7 @@ impl Walk<'_> {
         let sentence = &reading.sentence;
         for at in 0..sentence.len() {
             if let Some(length) = lexicon::phrase(sentence, at, Class::NoFilter)
+                .or_else(|| dropped(sentence, at, FILTERS))
                 .filter(|length| (at..at + length).all(|at| self.free(at)))
             {
                 // `all rows where …` restricts them after all; `all rows` matters only where a filter may stand.
@@ -239,7 +266,8 @@ impl Walk<'_> {
                         && self.free(at)
                         && sentence.is(at, &["where", "whose", "since", "after", "before"])
                 });
-                let explicit = sentence.span(at, at + length).contains("filter")
+                let explicit = dropped(sentence, at, FILTERS).is_some()
+                    || sentence.span(at, at + length).contains("filter")
                     || sentence.span(at, at + length).contains("condition")
                     || sentence.span(at, at + length).contains("where")
                     || sentence.span(at, at + length).contains("unfiltered");

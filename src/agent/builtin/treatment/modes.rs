@@ -1,13 +1,10 @@
 //! How rows are read and written: full, incremental, changes; append, merge, replace; cursor, key, lookback, deletes.
 
-use super::{Change, Walk};
-use crate::agent::builtin::knowledge::ColumnKind;
+use super::{Change, Walk, scope};
 use crate::agent::builtin::lexicon::{self, Class};
-use crate::agent::builtin::link::How;
-use crate::agent::builtin::link::column::Named;
 use crate::agent::builtin::schedule::{self, Unit, amount};
 use crate::agent::builtin::token::Kind;
-use crate::connectors::{Deletes, NullCursor};
+use crate::connectors::Deletes;
 use crate::plan::spec::{ReadSpec, WriteSpec};
 
 const MODES: &[Class] = &[
@@ -28,6 +25,17 @@ impl Walk<'_> {
     pub(super) fn lookback(&mut self) {
         let sentence = self.context.reading.sentence.clone();
         for at in 0..sentence.len() {
+            // `look 6 hours back`
+            let apart = sentence
+                .is(at, &["look", "go", "reach", "read", "step"])
+                .then(|| self.duration(at + 1))
+                .flatten()
+                .filter(|(_, used)| sentence.is(at + 1 + used, &["back", "again", "behind"]));
+            if let Some((text, used)) = apart.filter(|_| self.free(at)) {
+                self.take(at, at + used + 2);
+                self.change(at, Change::Lookback(text));
+                continue;
+            }
             let late = sentence.is(at, &["late"]) && at >= 2;
             let Some(length) = lexicon::phrase(&sentence, at, Class::Lookback).or(late.then_some(1)) else { continue };
             if !(at..at + length).all(|at| self.free(at)) {
@@ -139,6 +147,27 @@ impl Walk<'_> {
         }
     }
 
+    /// Bare columns as the answer to a question about the key.
+    pub(super) fn asked_key(&mut self) {
+        let named = self.changes.iter().any(|placed| matches!(placed.change, Change::Key(_)));
+        if self.context.focus != Some("streams.key") || named {
+            return;
+        }
+        let len = self.context.reading.sentence.len();
+        let found = (0..len).find_map(|at| {
+            (self.free(at))
+                .then(|| self.column_list(at, true))
+                .flatten()
+                .filter(|list| !list.names.is_empty())
+                .map(|list| (at, list))
+        });
+        if let Some((at, list)) = found {
+            self.take(at, list.to);
+            self.own_columns(&list, "streams.key");
+            self.change(at, Change::Key(list.names));
+        }
+    }
+
     /// `merge guests into the lake on guest_id`: the key of a verb that stands before.
     pub(super) fn merge_on(&mut self) {
         let sentence = self.context.reading.sentence.clone();
@@ -173,7 +202,7 @@ impl Walk<'_> {
     }
 
     /// Columns right before `as key`, `is the key`.
-    fn columns_before(&self, at: usize) -> Option<(usize, Vec<String>)> {
+    pub(super) fn columns_before(&self, at: usize) -> Option<(usize, Vec<String>)> {
         let sentence = &self.context.reading.sentence;
         let mut end = at;
         while end > 0
@@ -235,14 +264,47 @@ impl Walk<'_> {
             self.change(at, change);
             at += length;
         }
+        self.otherwise();
         self.cdc_over_incremental();
+    }
+
+    /// `by CDC if that is possible, otherwise incremental`: the second way is for where the first is not open.
+    fn otherwise(&mut self) {
+        let sentence = self.context.reading.sentence.clone();
+        let Some(turn) = (1..sentence.len()).find(|at| {
+            sentence.is(*at, &["otherwise", "else", "alternatively"])
+                || sentence.is(*at, &["if"]) && sentence.is(at + 1, &["not"])
+                || sentence.is(*at, &["fall", "falling"]) && sentence.is(at + 1, &["back"])
+                || sentence.is(*at, &["or"]) && sentence.is(at + 1, &["else"])
+        }) else {
+            return;
+        };
+        let read = |placed: &super::Placed| match placed.change {
+            Change::Read(read) => Some(read),
+            _ => None,
+        };
+        let first = self.changes.iter().find(|placed| placed.at < turn && read(placed).is_some()).and_then(read);
+        let second = self.changes.iter().position(|placed| placed.at > turn && read(placed).is_some());
+        if let (Some(first), Some(second)) = (first, second)
+            && let Some(placed) = self.changes.get_mut(second)
+            && let Some(other) = read(placed).filter(|other| *other != first)
+        {
+            placed.change = Change::Otherwise(other);
+        }
     }
 
     /// `stream every change incrementally`: the log is read, which is incremental by itself.
     fn cdc_over_incremental(&mut self) {
-        if self.changes.iter().any(|placed| placed.change == Change::Read(ReadSpec::Cdc)) {
-            self.changes.retain(|placed| placed.change != Change::Read(ReadSpec::Incremental));
-        }
+        let reading = self.context.reading;
+        let captured: Vec<_> = self
+            .changes
+            .iter()
+            .filter(|placed| placed.change == Change::Read(ReadSpec::Cdc))
+            .map(|placed| scope::of(reading, placed.at))
+            .collect();
+        self.changes.retain(|placed| {
+            placed.change != Change::Read(ReadSpec::Incremental) || !captured.contains(&scope::of(reading, placed.at))
+        });
     }
 
     /// Words of modes that say something else here.
@@ -273,206 +335,6 @@ impl Walk<'_> {
                     && (at..sentence.len()).any(|at| sentence.is(at, &["with"]))
             }
             _ => false,
-        }
-    }
-
-    /// `based on updated_at`, `cursor: id`, `incrementally by modified`.
-    #[expect(clippy::too_many_lines, reason = "one way of naming a cursor after the other")]
-    pub(super) fn cursors(&mut self) {
-        let sentence = self.context.reading.sentence.clone();
-        let incremental = self.context.incremental
-            || self.changes.iter().any(|placed| placed.change == Change::Read(ReadSpec::Incremental));
-        let asked = self.context.focus == Some("streams.cursor");
-        let mut found = false;
-        let mut at = 0;
-        while at < sentence.len() {
-            let Some(length) = lexicon::phrase(&sentence, at, Class::Cursor)
-                .filter(|length| (at..at + length).all(|at| self.free(at)))
-            else {
-                at += 1;
-                continue;
-            };
-            let words = sentence.span(at, at + length).to_lowercase();
-            let strong = [
-                "based",
-                "base",
-                "cursor",
-                "watermark",
-                "track",
-                "high",
-                "bookmark",
-                "replication",
-                "checkpoint",
-                "on the basis",
-                "with cursor",
-                "driven",
-                "incremental",
-            ]
-            .iter()
-            .any(|word| words.starts_with(word));
-            let mut start = at + length;
-            while sentence.is(
-                start,
-                &[
-                    "the",
-                    "column",
-                    "is",
-                    "field",
-                    "on",
-                    "of",
-                    "a",
-                    "its",
-                    "by",
-                    "to",
-                    "their",
-                    "being",
-                    "should",
-                    "be",
-                    "cursor",
-                    "watermark",
-                    "changes",
-                    "in",
-                    "last",
-                ],
-            ) || matches!(sentence.text(start), ":" | "=")
-            {
-                start += 1;
-            }
-            let column = self
-                .context
-                .columns
-                .loose_mention(&sentence, start, &|at| self.free(at))
-                .filter(|(_, named)| strong || named.how != How::Part);
-            if let Some((to, named)) = column.filter(|_| strong || incremental || asked) {
-                let to = to + usize::from(sentence.is(to, &["column", "field"]));
-                self.name_cursor(at, start, to, &named);
-                found = true;
-                at = to;
-                continue;
-            }
-            if strong && let Some((from, names)) = self.columns_before(at) {
-                self.name_cursor(at, from, at, &Named { names, how: How::Name });
-                self.take(at, at + length);
-                found = true;
-            } else if (strong || (incremental && sentence.text(start).contains('_')))
-                && let Some(name) = self.unknown_name(start).filter(|_| !self.context.columns.is_empty())
-            {
-                self.take(at, start + 1);
-                self.no_such_cursor(&name);
-                found = true;
-            }
-            at += length;
-        }
-        if !found && asked {
-            self.asked_cursor();
-        }
-        self.use_column(incremental || asked);
-        let named = self.changes.iter().any(|placed| matches!(placed.change, Change::Cursor(_)));
-        if incremental && !named {
-            self.column_is();
-        }
-        self.null_cursor();
-    }
-
-    fn name_cursor(&mut self, at: usize, from: usize, to: usize, named: &Named) {
-        let sentence = &self.context.reading.sentence;
-        if named.how != How::Name {
-            let text = format!("`{}` is read as the column `{}`.", sentence.span(from, to), named.names.join("`, `"));
-            self.assume("streams.cursor", text);
-        }
-        self.take(at.min(from), to.max(at + 1));
-        self.change(at, Change::Cursor(named.names.clone()));
-    }
-
-    fn no_such_cursor(&mut self, name: &str) {
-        let times: Vec<String> = self
-            .context
-            .columns
-            .all()
-            .filter(|column| matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date))
-            .map(|column| column.name.clone())
-            .collect();
-        let mut options: Vec<(String, String)> =
-            times.into_iter().map(|column| (column.clone(), format!("incremental by {column}"))).collect();
-        options.dedup();
-        options.truncate(4);
-        let streams = self.streams();
-        self.doubt(
-            "streams.cursor",
-            format!("{streams} has no column `{name}`. Which column tells what is new?"),
-            options,
-        );
-    }
-
-    /// A bare column as the answer to a question about the cursor.
-    fn asked_cursor(&mut self) {
-        let sentence = self.context.reading.sentence.clone();
-        let found = (0..sentence.len()).find_map(|at| {
-            self.context.columns.loose_mention(&sentence, at, &|at| self.free(at)).map(|(to, named)| (at, to, named))
-        });
-        if let Some((at, to, named)) = found {
-            self.name_cursor(at, at, to, &named);
-        }
-    }
-
-    /// `…, the column is changed_at`, under an incremental read.
-    fn column_is(&mut self) {
-        let sentence = self.context.reading.sentence.clone();
-        for at in 0..sentence.len() {
-            let noun = sentence.is(at, &["column", "field"]) && self.free(at);
-            let start = at
-                + 1
-                + usize::from(sentence.is(at + 1, &["is", "to", "for"]) || matches!(sentence.text(at + 1), ":" | "="));
-            let found = noun.then(|| self.context.columns.mention(&sentence, start, &|at| self.free(at))).flatten();
-            let orders =
-                found.as_ref().and_then(|(_, named)| self.context.columns.get(named.names.first()?)).is_some_and(
-                    |column| matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date | ColumnKind::Number),
-                );
-            if let Some((to, named)) = found.filter(|_| orders) {
-                self.name_cursor(at, start, to, &named);
-                return;
-            }
-        }
-    }
-
-    /// `use modified instead`.
-    fn use_column(&mut self, incremental: bool) {
-        let sentence = self.context.reading.sentence.clone();
-        for at in 0..sentence.len() {
-            let uses = sentence.is(at, &["use", "take", "using"]) && self.free(at) && incremental;
-            let start = at + 1 + usize::from(sentence.is(at + 1, &["the"]));
-            let column = uses.then(|| self.context.columns.mention(&sentence, start, &|at| self.free(at))).flatten();
-            let temporal = column
-                .as_ref()
-                .and_then(|(_, named)| named.names.first())
-                .and_then(|name| self.context.columns.get(name))
-                .is_some_and(|column| {
-                    matches!(column.kind, ColumnKind::Timestamp | ColumnKind::Date | ColumnKind::Number)
-                });
-            if let Some((to, named)) = column.filter(|_| temporal) {
-                self.name_cursor(at, at, to, &named);
-            }
-        }
-    }
-
-    /// `include rows without updated_at`, `null cursors are an error`.
-    fn null_cursor(&mut self) {
-        let sentence = self.context.reading.sentence.clone();
-        let null = sentence.tokens.iter().position(|token| matches!(token.word.as_str(), "null" | "nulls" | "empty"));
-        let Some(at) =
-            null.filter(|_| sentence.tokens.iter().any(|token| matches!(token.word.as_str(), "cursor" | "cursors")))
-        else {
-            return;
-        };
-        let policy = sentence.tokens.iter().find_map(|token| match token.word.as_str() {
-            "include" | "keep" | "included" => Some(NullCursor::Include),
-            "exclude" | "skip" | "ignore" | "drop" | "excluded" | "skipped" => Some(NullCursor::Exclude),
-            "error" | "fail" | "fails" => Some(NullCursor::Error),
-            _ => None,
-        });
-        if let Some(policy) = policy {
-            self.take(at, at + 1);
-            self.change(at, Change::NullCursor(policy));
         }
     }
 

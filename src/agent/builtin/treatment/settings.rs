@@ -44,7 +44,8 @@ impl Walk<'_> {
         }
         let Some((number, used)) = whole(at) else { return };
         let noun = at + used;
-        let parallel = sentence.is(noun, &["parallel", "threads", "thread", "workers", "worker", "concurrent"])
+        let parallel = sentence.is(noun, &["in", "at"]) && sentence.is(noun + 1, &["parallel", "once"])
+            || sentence.is(noun, &["parallel", "threads", "thread", "workers", "worker", "concurrent"])
             || (sentence.is(noun, &["streams", "tables", "readers"])
                 && sentence.is(noun + 1, &["in", "at"])
                 && sentence.is(noun + 2, &["parallel", "once"]));
@@ -60,7 +61,12 @@ impl Walk<'_> {
         let bad = sentence
             .is(noun, &["bad", "rejected", "broken", "invalid", "quarantined", "faulty", "malformed", "failed"])
             && sentence.is(noun + 1, &["rows", "records", "row", "lines"]);
-        if bad {
+        // `fail if more than 50 rows end up in quarantine`
+        let quarantined = sentence.is(noun, &["rows", "records", "row", "lines"])
+            && (at.saturating_sub(8)..at + 9).any(|here| {
+                sentence.is(here, &["quarantine", "quarantined", "rejected", "unreadable", "faulty", "malformed"])
+            });
+        if bad || quarantined {
             self.treatment.quarantine = Some(number);
         }
     }
@@ -128,11 +134,35 @@ impl Walk<'_> {
             "schema" if changes(at) && (at..at + 6).any(|at| sentence.is(at, &["pause", "stop", "halt"])) => {
                 Some(SchemaPolicy::Pause)
             }
+            // `should the columns ever change, pause and ask me`
+            "pause" | "stop" | "halt" | "hold" | "wait" if Self::drift_before(sentence, at) => {
+                Some(SchemaPolicy::Pause)
+            }
             _ => None,
         };
         if let Some(policy) = policy {
             self.change(at, Change::Policy(policy));
         }
+    }
+
+    /// A change of columns is spoken of in the clause before a place.
+    fn drift_before(sentence: &Sentence, at: usize) -> bool {
+        let from =
+            (0..at).rev().find(|here| matches!(sentence.text(*here), "." | ";" | "!" | "?")).map_or(0, |here| here + 1);
+        let cond =
+            (from..at).any(|here| sentence.is(here, &["if", "when", "whenever", "should", "once", "case", "as"]));
+        let noun =
+            (from..at).any(|here| sentence.is(here, &["schema", "columns", "structure", "fields", "layout", "column"]));
+        let change = (from..at).any(|here| {
+            sentence.is(
+                here,
+                &[
+                    "change", "changes", "changed", "drift", "drifts", "differ", "differs", "altered", "new", "added",
+                    "appear", "appears",
+                ],
+            )
+        });
+        cond && noun && change
     }
 
     /// `notify ops-slack when it fails`.

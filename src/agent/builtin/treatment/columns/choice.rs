@@ -42,7 +42,12 @@ impl Walk<'_> {
     /// `rename full_name to name`, `call it …`, `full_name as name`, `full_name should be called name`.
     pub(super) fn renamed(&mut self, at: usize) -> Option<usize> {
         let sentence = self.context.reading.sentence.clone();
-        let verb = self.verb(at, Class::Rename);
+        // `Name becomes supplier_name`: a column that is called like the verb.
+        let itself = self.context.columns.mention(&sentence, at, &|at| self.free(at)).is_some_and(|(to, _)| {
+            sentence.is(to, &["becomes", "become", "as", "should", "will", "is", "shall"])
+                || matches!(sentence.text(to), "->" | "→" | "=>")
+        });
+        let verb = self.verb(at, Class::Rename).filter(|_| !itself);
         let start = at + verb.unwrap_or(0);
         let start = start
             + usize::from(verb.is_some() && sentence.is(start, &["the"]))
@@ -57,19 +62,21 @@ impl Walk<'_> {
         };
         let mut here = to + usize::from(sentence.is(to, &["column", "field"]));
         let mut linked = verb.is_some();
-        while sentence.is(
-            here,
-            &[
-                "to", "as", "into", "just", "simply", "is", "should", "be", "called", "named", "renamed", "gets",
-                "the", "name", "becomes", "become", "will", "being",
-            ],
-        ) || matches!(sentence.text(here), "->" | "→" | "=>" | ":" | "=")
+        while lexicon::word_is(sentence.word(here), Class::Carried) && !self.ends_name(here)
+            || sentence.is(
+                here,
+                &[
+                    "to", "as", "into", "just", "simply", "is", "should", "be", "called", "named", "renamed", "gets",
+                    "the", "name", "becomes", "become", "will", "being",
+                ],
+            )
+            || matches!(sentence.text(here), "->" | "→" | "=>" | ":" | "=")
         {
             let name_here = sentence.is(here, &["name"]) && self.ends_name(here);
             if name_here {
                 break;
             }
-            linked |= sentence.is(here, &["as", "called", "named", "renamed", "becomes"])
+            linked |= sentence.is(here, &["as", "called", "named", "renamed", "becomes", "become"])
                 || matches!(sentence.text(here), "->" | "→" | "=>");
             here += 1;
         }
@@ -77,8 +84,10 @@ impl Walk<'_> {
             sentence.get(here).filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted) && self.free(here))?;
         let name = token.text.clone();
         let typed = type_at(&sentence, here).is_some() && verb.is_none();
+        // `call full_name worker`
+        let direct = here == to && verb.is_some() && sentence.is(at, &["call", "name", "label", "rename", "alias"]);
         if !linked
-            || here == to
+            || here == to && !direct
             || typed
             || (token.kind == Kind::Word
                 && sentence
@@ -132,9 +141,18 @@ impl Walk<'_> {
         while verb.is_some() && sentence.is(start, &["the", "type", "of", "column"]) {
             start += 1;
         }
-        let list = self.column_list(start, verb.is_some())?;
+        // `rename a to b and cast it to double`
+        let pronoun = verb.is_some() && sentence.is(start, &["it", "them", "those", "both"]);
+        let before = pronoun.then(|| self.named_last(at)).flatten();
+        let list = match before {
+            Some(names) => List { names, unknown: Vec::new(), loose: Vec::new(), to: start + 1 },
+            None => self.column_list(start, verb.is_some())?,
+        };
         let mut here = list.to;
-        while sentence.is(here, LINKS) || matches!(sentence.text(here), "->" | "→" | "::" | ":") {
+        while sentence.is(here, LINKS)
+            || lexicon::word_is(sentence.word(here), Class::Carried)
+            || matches!(sentence.text(here), "->" | "→" | "::" | ":")
+        {
             here += 1;
         }
         let (type_name, to) = type_at(&sentence, here)?;
@@ -170,6 +188,10 @@ impl Walk<'_> {
             return None;
         }
         let list = self.column_list(at + length, false)?;
+        if let Some(to) = self.only_behind(at + length) {
+            self.take(at, to);
+            return Some(to);
+        }
         self.take(at, list.to);
         self.change(at, Change::Restore(list.names));
         Some(list.to)
@@ -218,6 +240,17 @@ impl Walk<'_> {
                         &["want", "need", "take", "keep", "copy", "load", "use", "get", "bring", "include"],
                     ),
             );
+        // `these fields in the lake:` and a list
+        let mut length = length;
+        while noun.is_some()
+            && (self.context.reading.is(at + length, Use::Connection)
+                || self.context.reading.is(at + length, Use::Namespace)
+                || sentence.is(at + length, &["in", "into", "to", "the", "from", "at", "for"])
+                || matches!(sentence.text(at + length), ":" | "*" | "-" | "•"))
+            && self.context.columns.mention(&sentence, at + length, &|at| self.free(at)).is_none()
+        {
+            length += 1;
+        }
         let called = noun.is_some()
             || (at + length..at + length + 3).any(|at| sentence.is(at, &["column", "columns", "field", "fields"]));
         let list = self.column_list(at + length, called)?;
@@ -236,7 +269,10 @@ impl Walk<'_> {
     pub(super) fn bracketed(&mut self) {
         let sentence = self.context.reading.sentence.clone();
         for at in 1..sentence.len() {
-            let opens = sentence.text(at) == "(" && self.context.reading.is(at - 1, Use::Stream);
+            let behind = self.context.reading.is(at - 1, Use::Stream)
+                || self.context.reading.is(at - 1, Use::Connection)
+                || self.context.reading.is(at - 1, Use::Namespace);
+            let opens = sentence.text(at) == "(" && behind;
             let start = at + 1 + usize::from(sentence.is(at + 1, &["only", "just"]));
             if let Some(list) = opens
                 .then(|| self.column_list(start, false))
@@ -270,24 +306,39 @@ impl Walk<'_> {
         }
     }
 
-    /// `phone and email are left out`, `vat_no should be dropped`, `fax is not needed`.
+    /// `phone and email are left out`, `vat_no should be dropped`, `fax is not needed`, `the phone must not be copied`.
     pub(super) fn left_out_behind(&self, list: &List) -> Option<usize> {
         let sentence = &self.context.reading.sentence;
-        let copula = |at: usize| {
-            sentence.is(
-                at,
-                &[
-                    "is", "are", "should", "must", "shall", "can", "has", "have", "be", "to", "being", "gets", "get",
-                    "will", "may",
-                ],
-            )
+        let modal = |at: usize| {
+            lexicon::word_is(sentence.word(at), Class::Modal)
+                || sentence.is(at, &["to", "being", "gets", "get", "stays", "stay"])
         };
         let mut verb = list.to;
-        while copula(verb) && self.free(verb) {
+        while modal(verb) && self.free(verb) {
             verb += 1;
         }
-        let not = usize::from(sentence.is(verb, &["not"]));
-        let gone = sentence.is(verb, &["left", "taken", "kept"]) && sentence.is(verb + 1, &["out", "away", "off"]);
+        let denied = usize::from(lexicon::word_is(sentence.word(verb), Class::Denial) && self.free(verb));
+        if denied == 1 {
+            let mut taken = verb + 1;
+            while lexicon::word_is(sentence.word(taken), Class::Hedge)
+                && !lexicon::is(sentence, taken, Class::Taken)
+                && taken < verb + 6
+            {
+                taken += 1;
+            }
+            let participle = lexicon::word_is(sentence.word(taken), Class::Transfer)
+                && (taken > verb + 1 || sentence.word(taken).ends_with("ed"));
+            let length = lexicon::phrase(sentence, taken, Class::Taken).or(participle.then_some(1))?;
+            return Some(taken + length);
+        }
+        let gone = sentence.is(verb, &["left", "taken", "kept", "stay", "stays", "leave", "thrown", "cut", "stripped"])
+            && sentence.is(verb + 1, &["out", "away", "off", "aside", "behind"]);
+        // `phone out as well`
+        let ends = verb + 1 >= sentence.len()
+            || sentence.kind(verb + 1) == Some(Kind::Mark)
+            || sentence.is(verb + 1, &["as", "too", "also", "please", "again", "and"]);
+        let out = sentence.is(verb, &["out", "off", "away", "behind"])
+            && (verb > 0 && sentence.is(verb - 1, &["stay", "stays", "is", "are", "be", "get"]) || ends);
         let plain = sentence.is(
             verb,
             &[
@@ -302,23 +353,49 @@ impl Walk<'_> {
                 "unneeded",
                 "excluding",
                 "left-out",
+                "discarded",
+                "deleted",
+                "unnecessary",
+                "irrelevant",
+                "superfluous",
+                "forbidden",
+                "off-limits",
+                "taboo",
             ],
         );
-        let unneeded = not == 1
-            && (sentence
-                .is(verb + 1, &["needed", "wanted", "required", "included", "copied", "loaded", "interesting"])
-                || sentence.is(verb + 1, &["be"])
-                    && sentence.is(verb + 2, &["copied", "included", "loaded", "needed", "transferred"]));
-        let length = if gone {
-            2
-        } else if plain {
-            1
-        } else if unneeded {
-            2 + usize::from(sentence.is(verb + 1, &["be"]))
-        } else {
-            0
-        };
-        (verb > list.to && length > 0).then_some(verb + length)
+        // `phone can go`, and nowhere else.
+        let goes = sentence.is(verb, &["go"])
+            && (verb + 1 >= sentence.len()
+                || sentence.kind(verb + 1) == Some(Kind::Mark)
+                || sentence.is(verb + 1, &["and", "please", "too", "away"]));
+        let length = if gone { 2 } else { usize::from(plain || out || goes) };
+        let plainly = (out || plain || sentence.is(verb, &["gone"])) && ends;
+        let length = if length == 0 { usize::from(plainly) } else { length };
+        ((verb > list.to || plainly) && length > 0).then_some(verb + length)
+    }
+
+    /// `id and email only`, `id, email and nothing else`: the columns that are kept stand before the word.
+    pub(super) fn only_behind(&mut self, at: usize) -> Option<usize> {
+        let sentence = self.context.reading.sentence.clone();
+        let led = at.checked_sub(1).is_some_and(|before| {
+            sentence.is(before, &["by", "on", "using", "via", "cursor", "key", "without", "where", "whose"])
+                || sentence.kind(before) == Some(Kind::Operator)
+        });
+        let list = self.column_list(at, false).filter(|_| !led)?;
+        let and =
+            usize::from(matches!(sentence.text(list.to), ",")) + usize::from(sentence.is(list.to, &["and", "but"]));
+        let nothing = sentence.is(list.to + and, &["nothing"]) && sentence.is(list.to + and + 1, &["else", "more"]);
+        let alone = sentence.is(list.to, &["only", "alone", "exclusively", "solely"])
+            && !sentence
+                .is(list.to + 1, &["where", "when", "if", "for", "rows", "the", "new", "changed", "in", "as", "with"])
+            && lexicon::longest(&sentence, list.to + 1, &[Class::Hash, Class::Mask, Class::Redact]).is_none();
+        if !nothing && !alone {
+            return None;
+        }
+        let to = list.to + if nothing { and + 2 } else { 1 };
+        self.take(at, to);
+        self.change(at, Change::Select(list.names));
+        Some(to)
     }
 
     /// A bare column as the answer to a question about columns.
