@@ -268,13 +268,16 @@ async fn runs_that_do_not_fit_into_memory_wait_and_complete_and_can_be_cancelled
     // The least there is: room for one run with batches of this size.
     let yard = Yard::open(folder.path()).await;
     let shop = yard.sqlite("shop").await;
-    seed(&shop, 8_000);
+    seed(&shop, 30_000);
+    // Read slowly, so that the first run is still there when the others come.
+    let slow = json!({"path": folder.path().join("shop.db"), "max_read_mib_per_second": 1});
+    yard.connect("slow", "sqlite", slow).await;
     let mut pipelines = Vec::new();
     for name in ["one", "two", "three"] {
         yard.sqlite(name).await;
-        let mut plan = spec("shop", name, items(&json!({"read": "full", "write": "replace"})));
+        let mut plan = spec("slow", name, items(&json!({"read": "full", "write": "replace"})));
         plan["name"] = name.into();
-        plan["options"] = json!({"batch_bytes": "64MiB", "batch_rows": 10});
+        plan["options"] = json!({"batch_bytes": "64MiB", "batch_rows": 1000});
         pipelines.push(yard.pipeline(plan).await);
     }
     let small = towpath::runner::Runner::new(yard.workspace.clone(), yard.bus.clone(), yard.tasks.clone(), Some(1));

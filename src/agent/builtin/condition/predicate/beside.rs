@@ -74,6 +74,16 @@ impl Reader<'_> {
             let expression = Expression::Compare { column: column.name.clone(), operator, value: literal };
             return Some((expression, to + of + more, Vec::new()));
         }
+        // `more than 10 seats`
+        if let (Comparison::Is(operator), 1..) = (comparison, used)
+            && let Some((literal, more)) = self.number(value)
+            && let Some((to, named)) = self.columns.mention(self.sentence, value + more, self.free)
+            && let Some(column) = named.names.first().and_then(|name| self.columns.get(name))
+            && column.kind == ColumnKind::Number
+        {
+            let expression = Expression::Compare { column: column.name.clone(), operator, value: literal };
+            return Some((expression, to, Vec::new()));
+        }
         (value + 1..value + 6).find_map(|link| {
             let bracket = self.sentence.text(link) == "(";
             let linked = bracket || self.sentence.is(link, &["as", "for", "in"]);
